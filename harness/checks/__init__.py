@@ -1,0 +1,1 @@
+"""The checks: pure functions from a journal to a verdict, listed in `table.py`."""

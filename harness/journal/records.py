@@ -1,0 +1,343 @@
+"""What one trial records: the kinds of journal record, each a frozen value.
+
+Every record carries two times in nanoseconds: `at_ns`, CLOCK_MONOTONIC, which all processes of one
+machine share, and `wall_ns`, the wall clock. A record of an interval is written at its end and
+carries its beginning as well. Empty strings stand for "does not apply"; defaults are not written.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from typing import Any
+
+import msgspec
+
+JOURNAL_VERSION = 1
+
+
+class Subject(enum.StrEnum):
+    """Whose part a verdict speaks of."""
+
+    ENGINE = "engine"
+    DEPLOYMENT = "deployment"
+    WORKER = "worker"
+    EXPORTER = "exporter"
+    PDP = "pdp"
+    SERVICES = "services"
+    GATEWAY = "gateway"
+    GENERATOR = "generator"
+
+
+class Ending(enum.StrEnum):
+    """How an operation ended; `info` may or may not have taken effect."""
+
+    OK = "ok"
+    FAIL = "fail"
+    INFO = "info"
+
+
+class Disposition(enum.StrEnum):
+    """What a service did with a request."""
+
+    APPLIED = "applied"
+    SUPPRESSED = "suppressed"  # its key was known: the first answer was given again
+    VOID = "void"  # a compensation of something that was never applied
+    REFUSED = "refused"  # a business failure, or a request that the service cannot accept
+    FAILED = "failed"  # an error before anything was applied
+
+
+class Answer(enum.StrEnum):
+    """What a strict reader may conclude from the bytes the PDP sent."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    NONE = "none"  # neither: the enforcement point must fail closed
+
+
+class Record(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    gc=False,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """Base of all kinds."""
+
+    at_ns: int
+    wall_ns: int
+
+
+class Header(Record, frozen=True, kw_only=True, tag="header"):
+    """First line of a segment."""
+
+    version: int
+    writer: str
+    trial_id: str
+    pid: int
+
+
+class Footer(Record, frozen=True, kw_only=True, tag="footer"):
+    """Last line of a segment: how many records it has and the SHA-256 of all bytes before."""
+
+    records: int
+    sha256: str
+
+
+class Part(Record, frozen=True, kw_only=True, tag="part"):
+    """A part of the platform under test, as it declared itself or as it was observed.
+
+    `ours` is true for the harness's reference parts and doubles. `lacks` are the capabilities
+    of the contract that the part declares it does not have.
+    """
+
+    subject: Subject
+    ours: bool
+    name: str
+    version: str = ""
+    details: dict[str, str] = {}
+    lacks: list[str] = []
+
+
+class Process(Record, frozen=True, kw_only=True, tag="process"):
+    """Something that happened to a process the harness started.
+
+    `event` is one of started, ready, killed, exited, paused, resumed.
+    """
+
+    role: str
+    group: str = ""
+    pid: int
+    event: str
+    detail: str = ""
+
+
+class Program(Record, frozen=True, kw_only=True, tag="program"):
+    """A saga program as it was given to a workflow: what should happen."""
+
+    suite: str
+    case: str
+    tenant: str
+    group: str
+    workflow_id: str
+    saga_id: str
+    task_queue: str
+    feeds: list[str]
+    program: dict[str, Any]
+
+
+class Operation(Record, frozen=True, kw_only=True, tag="operation"):
+    """One call of the harness on the platform, from `invoked_ns` to `at_ns`.
+
+    `name` is the operation (start, signal, query, cancel, ...); `status` the gRPC status name or
+    the exception's class; `result` what came back, as JSON.
+    """
+
+    name: str
+    suite: str = ""
+    case: str = ""
+    tenant: str = ""
+    workflow_id: str = ""
+    run_id: str = ""
+    ending: Ending
+    status: str = ""
+    message: str = ""
+    invoked_ns: int
+    args: dict[str, Any] = {}
+    result: Any = None
+
+
+class Decision(Record, frozen=True, kw_only=True, tag="decision"):
+    """One request to the PDP double and what was sent back.
+
+    `seq` orders decisions, effects and audit events among each other. `mode` is `policy` or a
+    failure mode `FM-nn`. `wire` is the beginning of the answer's bytes, base64. `answered_ns` is
+    when its last byte was written (0: never), `at_ns` when the connection or exchange ended.
+    `problems` says where the request departs from AuthZEN or from the contract.
+    """
+
+    seq: int
+    received_ns: int
+    tenant: str
+    saga_id: str
+    step: int
+    direction: str
+    workflow_id: str
+    run_id: str
+    attempt: int
+    idempotency_key: str
+    request_id: str = ""
+    action: str
+    resource: str
+    mode: str
+    answer: Answer
+    answered_ns: int = 0
+    ended_by: str = ""  # "us" or "peer": who closed first
+    request: str = ""
+    wire: str = ""
+    problems: list[str] = []
+
+
+class Effect(Record, frozen=True, kw_only=True, tag="effect"):
+    """One request to a service double and what became of it: a row of the effect ledger.
+
+    `received_ns` is the arrival, `applied_ns` the moment of application (0: not applied),
+    `at_ns` the end of the exchange. `fault` names the behaviour that the program asked for.
+    `result_sha256` is of the canonical JSON of the result that was (or would have been) sent.
+    """
+
+    seq: int
+    received_ns: int
+    applied_ns: int = 0
+    service: str
+    operation: str
+    direction: str
+    tenant: str
+    saga_id: str
+    step: int
+    workflow_id: str
+    run_id: str
+    attempt: int
+    idempotency_key: str
+    resource: str = ""
+    amount: str = ""
+    traceparent: str = ""
+    disposition: Disposition
+    status: int
+    fault: str = ""
+    result_sha256: str = ""
+    problems: list[str] = []
+
+
+class AuditEvent(Record, frozen=True, kw_only=True, tag="audit"):
+    """One request to the audit sink: header lines as received and the raw body, base64."""
+
+    seq: int
+    headers: list[tuple[str, str]]
+    body: str
+    status: int = 204
+
+
+class History(Record, frozen=True, kw_only=True, tag="history"):
+    """An exported event history; `path` is below the trial's folder, `status` its run's status."""
+
+    tenant: str
+    namespace: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    status: str
+    path: str
+    events: int
+    sha256: str
+
+
+class Fault(Record, frozen=True, kw_only=True, tag="fault"):
+    """A phase of a fault: planned, injected, bit, healed. `evidence` says how it is known."""
+
+    fault_id: str
+    name: str
+    target: str
+    phase: str
+    evidence: dict[str, Any] = {}
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One recorded attribute that a replay produced differently."""
+
+    event_id: int
+    attribute: str
+    recorded: str
+    replayed: str
+    severity: str  # error or info
+
+
+class Replay(Record, frozen=True, kw_only=True, tag="replay"):
+    """A replay of one history: `mode` stock, strict or query; `ending` fail when it differed."""
+
+    mode: str
+    tenant: str
+    workflow_id: str
+    run_id: str
+    ending: Ending
+    message: str = ""
+    differences: list[Difference] = []
+
+
+class Gauge(Record, frozen=True, kw_only=True, tag="gauge"):
+    """A measured value at a time: backlog, open workflows, probe success, latency."""
+
+    name: str
+    value: float
+    tenant: str = ""
+    detail: str = ""
+
+
+class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
+    """What the load generator planned and how well it kept to its plan.
+
+    `samples` is a file below the trial's folder with `rows` rows of raw samples.
+    Latenesses are of the generator itself: sent minus intended.
+    """
+
+    workload: str
+    mode: str
+    rate_per_s: float
+    duration_s: float
+    warmup_s: float
+    seed: int
+    planned: int
+    sent: int
+    not_sent: int
+    lateness_p99_ns: int
+    lateness_max_ns: int
+    cpu_share: float
+    samples: str
+    rows: int
+    sha256: str
+
+
+class Timing(Record, frozen=True, kw_only=True, tag="timing"):
+    """Where the time of the trial went."""
+
+    what: str
+    seconds: float
+
+
+AnyRecord = (
+    Part
+    | Process
+    | Program
+    | Operation
+    | Decision
+    | Effect
+    | AuditEvent
+    | History
+    | Fault
+    | Replay
+    | Gauge
+    | LoadRun
+    | Timing
+)
+KINDS: tuple[type[Record], ...] = (
+    Part,
+    Process,
+    Program,
+    Operation,
+    Decision,
+    Effect,
+    AuditEvent,
+    History,
+    Fault,
+    Replay,
+    Gauge,
+    LoadRun,
+    Timing,
+)
+
+
+def now() -> dict[str, int]:
+    """The two times of a record written at this moment."""
+    return {"at_ns": time.monotonic_ns(), "wall_ns": time.time_ns()}
