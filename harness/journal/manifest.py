@@ -35,8 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a trial is: versions, what was asked, what was declared, its files, its end.
 
     `ended` is complete, interrupted, or salvaged (made up by `--salvage` for a trial without one).
-    `parameters` are the declared meanings by name, `lacks` the reasons why something asked for
-    could not be driven, by catalogue ID.
+    `parameters` are the declared meanings by name, `not_driven` the reasons why something asked for
+    could not be driven, by catalogue ID, `waivers` those in force.
     """
 
     trial_id: str
@@ -54,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     target: dict[str, Any] = {}
     not_driven: dict[str, str] = {}
+    waivers: list[dict[str, str]] = []
     files: list[File] = []
     digest: str = ""
 

@@ -219,8 +219,13 @@ def _decode_cut(path: Path, raw: bytes) -> list[Record]:
         raise TamperedJournal(f"{path}: a line does not decode ({error})") from None
 
 
-def _salvaged(trial: Path) -> list[Record]:
+def read_segments(trial: Path) -> list[Record]:
+    """The records of a trial that is still being written: whole lines, unsealed."""
     paths = sorted((trial / JOURNAL).glob("*.jsonl"))
-    if not paths:
-        raise TruncatedJournal(f"{trial}: nothing was recorded; there is nothing to salvage")
     return [record for path in paths for record in _decode_cut(path, path.read_bytes())]
+
+
+def _salvaged(trial: Path) -> list[Record]:
+    if not any((trial / JOURNAL).glob("*.jsonl")):
+        raise TruncatedJournal(f"{trial}: nothing was recorded; there is nothing to salvage")
+    return read_segments(trial)

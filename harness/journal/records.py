@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import time
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -338,6 +338,13 @@ KINDS: tuple[type[Record], ...] = (
 )
 
 
-def now() -> dict[str, int]:
+class Times(TypedDict):
+    """The two times of a record."""
+
+    at_ns: int
+    wall_ns: int
+
+
+def now() -> Times:
     """The two times of a record written at this moment."""
     return {"at_ns": time.monotonic_ns(), "wall_ns": time.time_ns()}

@@ -1,0 +1,1 @@
+"""The drive: the process that hosts the SDK client, performs operations and records them."""

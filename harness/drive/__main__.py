@@ -1,0 +1,121 @@
+"""`python -m harness.drive PLAN`: one drive, from connecting to the last record.
+
+Everything is written before the process ends, and it ends with `os._exit`: a process that hosts the
+SDK sometimes dies at interpreter exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from harness.doubles.client import DoublesClient
+from harness.drive.cases import Run, drive_cases, runs_of
+from harness.drive.connect import connect, server_version
+from harness.drive.evidence import await_audit, export_histories
+from harness.drive.plan import DrivePlan
+from harness.drive.session import Drive, SupervisorLink
+from harness.errors import EXIT_BUG, HarnessError
+from harness.journal.manifest import JOURNAL
+from harness.journal.write import SegmentWriter
+from harness.scenario import Act, Suite
+
+
+def main() -> None:
+    plan = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=DrivePlan)
+    code = EXIT_BUG
+    with SegmentWriter(Path(plan.trial) / JOURNAL, "drive", plan.trial_id) as writer:
+        try:
+            code = asyncio.run(_main(plan, writer))
+        except HarnessError as error:
+            print(error, flush=True)
+            code = error.exit_code
+        except Exception:  # noqa: BLE001 - the outer border: the traceback is the message
+            import traceback
+
+            traceback.print_exc(file=sys.stdout)
+    sys.stdout.flush()
+    os._exit(code)
+
+
+async def _main(plan: DrivePlan, writer: SegmentWriter) -> int:
+    link = SupervisorLink()
+    listening = asyncio.create_task(link.listen())
+    work = asyncio.create_task(_work(plan, writer, link))
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, work.cancel)
+    await asyncio.wait({listening, work}, return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        work.cancel()  # the supervisor is gone
+        return EXIT_BUG
+    try:
+        await work
+    except asyncio.CancelledError:
+        return 0  # interrupted; what was recorded is complete
+    return 0
+
+
+async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) -> None:
+    clients = await connect(plan)
+    async with DoublesClient(plan.control) as doubles:
+        drive = Drive(plan=plan, writer=writer, clients=clients, doubles=doubles, supervisor=link)
+        suites = [importlib.import_module(name).SUITE for name in plan.suites]
+        runs = runs_of(drive, suites)
+        told = await link.ask("prepared", groups=sorted({"calm", *(run.group for run in runs)}),
+                              text=await server_version(next(iter(clients.values()))))
+        drive.lacks |= set(told["lacks"])
+        await _drive(drive, suites)
+
+
+async def _drive(drive: Drive, suites: list[Suite]) -> None:
+    runs = runs_of(drive, suites)
+    drive.supervisor.progress(f"driving {len(runs)} sagas over {len(drive.tenants)} tenants")
+    async with drive.timed("drive: sagas and what runs beside them"):
+        await asyncio.gather(
+            _timed_cases(drive, runs), *(_act(drive, act) for act in _acts(drive, suites, "beside"))
+        )
+    for act in _acts(drive, suites, "after"):
+        await _act(drive, act)
+    restarted = _acts(drive, suites, "restarted")
+    if restarted and drive.plan.killable:
+        drive.supervisor.progress("restarting workers")
+        async with drive.timed("drive: worker restart"):
+            await drive.supervisor.ask("kill-worker", group="crash")
+            await drive.supervisor.ask("restart-worker", group="crash")
+        for act in restarted:
+            await _act(drive, act)
+    drive.supervisor.progress("exporting histories")
+    async with drive.timed("drive: histories"):
+        audited = await export_histories(drive)
+    async with drive.timed("drive: audit events caught up"):
+        await await_audit(drive, audited)
+    await drive.doubles.flush()
+
+
+async def _timed_cases(drive: Drive, runs: list[Run]) -> None:
+    async with drive.timed("drive: sagas"):
+        await drive_cases(drive, runs)
+
+
+def _acts(drive: Drive, suites: list[Suite], when: str) -> list[Act]:
+    asked = set(drive.plan.asked)
+    return [
+        act for suite in suites for act in suite.acts
+        if act.when == when and asked & set(act.feeds) and not act.needs & drive.lacks
+    ]
+
+
+async def _act(drive: Drive, act: Act) -> None:
+    module, _, function = act.call.partition(":")
+    async with drive.timed(f"act: {act.name}"):
+        await getattr(importlib.import_module(module), function)(drive)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Driving cases: programs, starts, scripts, results, and the one crash for all that are held."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypedDict
+
+import msgspec
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError, TimeoutError
+
+from harness.contract.program import (
+    WORKFLOW_TYPE,
+    Behaviour,
+    Child,
+    Node,
+    SagaProgram,
+    Step,
+    to_json,
+)
+from harness.drive.plan import TenantPlan
+from harness.drive.session import Drive
+from harness.journal.records import Program, now
+from harness.scenario import Cancel, Case, KillWorker, Signal, Suite, Terminate
+
+STARTS_AT_ONCE = 32
+GATHER_S = 4.0  # how long the crash waits for all held answers, from the first one on
+
+
+class About(TypedDict):
+    """What every operation on a case records."""
+
+    suite: str
+    case: str
+    tenant: str
+    workflow_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A case in one tenant."""
+
+    suite: str
+    case: Case
+    tenant: TenantPlan
+    program: SagaProgram
+    workflow_id: str
+    group: str
+
+    @property
+    def about(self) -> About:
+        """What every operation on it records."""
+        return {"suite": self.suite, "case": self.case.name, "tenant": self.tenant.name,
+                "workflow_id": self.workflow_id}
+
+
+def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
+    """The cases that the asked IDs need, once for each tenant they name."""
+    asked = set(drive.plan.asked)
+    return [
+        _run(drive, suite.name, case, tenant)
+        for suite in suites
+        for case in suite.cases
+        if asked & set(case.feeds) and not case.needs & drive.lacks
+        for tenant in (drive.tenants if case.tenants == "all" else [drive.tenants[case.tenants]])
+    ]
+
+
+def _run(drive: Drive, suite: str, case: Case, tenant: TenantPlan) -> Run:
+    workflow_id = case.workflow_id or drive.workflow_id(suite, case.name)
+    saga_id = f"{drive.plan.trial_id}.{suite}.{case.name}"
+    program = SagaProgram(tenant=tenant.name, saga_id=saga_id,
+                          nodes=_filled(case.nodes, tenant.name, saga_id))
+    return Run(suite=suite, case=case, tenant=tenant, program=program, workflow_id=workflow_id,
+               group=case.group)
+
+
+def _filled(nodes: Any, tenant: str, saga_id: str) -> list[Node]:
+    """The nodes with `{tenant}` filled in, children named after their saga."""
+    filled: list[Node] = []
+    for number, node in enumerate(nodes):
+        if isinstance(node, Step):
+            resource = node.resource.replace("{tenant}", tenant)
+            amount = node.amount.replace("{tenant}", tenant)
+            node = msgspec.structs.replace(node, resource=resource, amount=amount)
+        elif isinstance(node, Child):
+            child_id = f"{saga_id}.{number}"
+            node = Child(program=SagaProgram(
+                tenant=tenant, saga_id=child_id,
+                nodes=_filled(node.program.nodes, tenant, child_id),
+            ))
+        filled.append(node)
+    return filled
+
+
+async def drive_cases(drive: Drive, runs: list[Run]) -> None:
+    """Start everything, follow the scripts, wait for every result until the horizon."""
+    for run in runs:
+        drive.writer.write(Program(
+            **now(), suite=run.suite, case=run.case.name, tenant=run.tenant.name, group=run.group,
+            workflow_id=run.workflow_id, saga_id=run.program.saga_id,
+            task_queue=drive.queue(run.tenant, run.group), feeds=list(run.case.feeds),
+            program=to_json(run.program),
+        ))
+    await drive.doubles.programs(
+        [{"tenant": run.tenant.name, "program": to_json(run.program)} for run in runs]
+    )
+    gate = asyncio.Semaphore(STARTS_AT_ONCE)
+    crash = asyncio.create_task(_crash(drive, runs))
+    await asyncio.gather(*(_drive_one(drive, run, gate) for run in runs))
+    crash.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await crash
+
+
+async def _drive_one(drive: Drive, run: Run, gate: asyncio.Semaphore) -> None:
+    async with gate:
+        handle = await _start(drive, run)
+    if handle is None:
+        return
+    for act in run.case.script:
+        await _follow(drive, run, handle, act)
+    await drive.call("result", handle.result(), deadline_s=drive.plan.horizon_s,
+                     run_id=handle.first_execution_run_id or "", show=shown_result, **run.about)
+
+
+async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
+    client = drive.clients[run.tenant.name]
+    started = await drive.call(
+        "start",
+        client.start_workflow(
+            WORKFLOW_TYPE, to_json(run.program), id=run.workflow_id,
+            task_queue=drive.queue(run.tenant, run.group),
+            execution_timeout=timedelta(seconds=drive.plan.horizon_s),
+        ),
+        **run.about,
+    )
+    if isinstance(started, BaseException):
+        return None
+    drive.track(run.tenant.name, run.workflow_id, started.first_execution_run_id or "")
+    return started
+
+
+async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act: object) -> None:
+    match act:
+        case Signal(name=name, id=identity):
+            payload = {"name": name, "id": identity.replace("{tenant}", run.tenant.name)}
+            await drive.call("signal", handle.signal("deliver", payload), args=payload,
+                             **run.about)
+        case Cancel(after_step=number):
+            await _seen(drive, run, number)
+            await drive.call("cancel", handle.cancel(), **run.about)
+        case Terminate(after_step=number):
+            await _seen(drive, run, number)
+            await drive.call("terminate", handle.terminate("conformance"), **run.about)
+
+
+async def _seen(drive: Drive, run: Run, number: int) -> None:
+    await drive.doubles.await_effect(
+        tenant=run.tenant.name, saga_id=run.program.saga_id, step=number, direction="forward",
+        timeout_ms=int(drive.plan.horizon_s * 1000),
+    )
+
+
+def shown_result(result: object) -> dict[str, Any]:
+    """A run's result or failure as JSON: `status`, and `value`, or the failure's `type`, `detail`."""
+    if not isinstance(result, WorkflowFailureError):
+        return {"status": "COMPLETED", "value": result}
+    cause = result.cause
+    match cause:
+        case ApplicationError():
+            return {"status": "FAILED", "type": cause.type,
+                    "detail": cause.details[0] if cause.details else None}
+        case CancelledError():
+            return {"status": "CANCELED"}
+        case TerminatedError():
+            return {"status": "TERMINATED"}
+        case TimeoutError():
+            return {"status": "TIMED_OUT"}
+    return {"status": "FAILED", "type": type(cause).__name__}
+
+
+def held_points(runs: list[Run]) -> set[tuple[str, str, int, str]]:
+    """Every (tenant, saga, step, direction) whose answer the doubles will hold."""
+    return {
+        (run.tenant.name, run.program.saga_id, number, direction)
+        for run in runs
+        for number, node in enumerate(run.program.nodes)
+        if isinstance(node, Step)
+        for direction, behaviour in _behaviours(node)
+        if behaviour.hold
+    }
+
+
+def _behaviours(node: Step) -> tuple[tuple[str, Behaviour], tuple[str, Behaviour]]:
+    return ("forward", node.behaviour), ("compensation", node.compensation_behaviour)
+
+
+async def _crash(drive: Drive, runs: list[Run]) -> None:
+    """Wait until every held answer is held (or time is up), kill the worker once, release all."""
+    expected = held_points(runs)
+    scripts: dict[tuple[str, str, int, str], str] = {
+        (run.tenant.name, run.program.saga_id, act.at_step, act.direction): act.release
+        for run in runs for act in run.case.script if isinstance(act, KillWorker)
+    }
+    held: dict[str, tuple[str, str, int, str]] = {}
+    deadline: float | None = None
+    clock = asyncio.get_running_loop().time
+    while len(held) < len(expected):
+        left_s = 1.0 if deadline is None else deadline - clock()
+        if left_s <= 0:
+            break
+        for each in await drive.doubles.held(timeout_ms=int(left_s * 1000) + 1):
+            deadline = deadline or clock() + GATHER_S
+            held[each["id"]] = (each["tenant"], each["saga_id"], each["step"], each["direction"])
+    if not held:
+        return
+    await drive.supervisor.ask("kill-worker", group="crash")
+    for identity, point in held.items():
+        await drive.doubles.release(identity, scripts.get(point, "drop"))
+    await drive.supervisor.ask("restart-worker", group="crash")

@@ -1,0 +1,99 @@
+"""Exporting event histories, and waiting until the audit trail has caught up with them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterator
+
+from temporalio.client import WorkflowHistory
+
+from harness.contract.transitions import AUDITED
+from harness.drive.session import Drive, Tracked
+from harness.journal.read import HistoryEvent, decode_events
+from harness.journal.records import History, now
+
+FETCHES_AT_ONCE = 8
+STATUS = {
+    "WORKFLOW_EXECUTION_COMPLETED": "COMPLETED",
+    "WORKFLOW_EXECUTION_FAILED": "FAILED",
+    "WORKFLOW_EXECUTION_CANCELED": "CANCELED",
+    "WORKFLOW_EXECUTION_TERMINATED": "TERMINATED",
+    "WORKFLOW_EXECUTION_TIMED_OUT": "TIMED_OUT",
+    "WORKFLOW_EXECUTION_CONTINUED_AS_NEW": "CONTINUED_AS_NEW",
+}
+
+
+async def export_histories(drive: Drive) -> list[tuple[str, str, int]]:
+    """Write the history of every tracked run, its continuations and its children.
+
+    Returns (tenant, run id, event id) of every transition that should have an audit event.
+    """
+    gate = asyncio.Semaphore(FETCHES_AT_ONCE)
+    done: set[Tracked] = set()
+    audited: list[tuple[str, str, int]] = []
+    todo = set(drive.tracked)
+    while todo:
+        done |= todo
+        found = await asyncio.gather(*(_export(drive, each, gate) for each in sorted(
+            todo, key=lambda t: (t.tenant, t.workflow_id, t.run_id))))
+        todo = set()
+        for tracked, run_id, events in found:
+            audited += [(tracked.tenant, run_id, e.id) for e in events if e.type in AUDITED]
+            todo |= set(_followers(tracked, events)) - done
+    return audited
+
+
+async def _export(drive: Drive, tracked: Tracked,
+                  gate: asyncio.Semaphore) -> tuple[Tracked, str, tuple[HistoryEvent, ...]]:
+    async with gate:
+        handle = drive.clients[tracked.tenant].get_workflow_handle(
+            tracked.workflow_id, run_id=tracked.run_id or None
+        )
+        history = await drive.call("history", handle.fetch_history(), tenant=tracked.tenant,
+                                   workflow_id=tracked.workflow_id, run_id=tracked.run_id)
+    if isinstance(history, BaseException):
+        return tracked, tracked.run_id, ()
+    return tracked, *_written(drive, tracked, history)
+
+
+def _written(drive: Drive, tracked: Tracked,
+             history: WorkflowHistory) -> tuple[str, tuple[HistoryEvent, ...]]:
+    raw = history.to_json().encode()
+    events = decode_events(raw)
+    started = events[0].attributes
+    run_id = tracked.run_id or started["originalExecutionRunId"]
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", tracked.workflow_id)[:120]
+    path = f"histories/{tracked.tenant}/{safe}.{run_id}.json"
+    (drive.trial / path).parent.mkdir(exist_ok=True)
+    (drive.trial / path).write_bytes(raw)
+    namespace = next(t.namespace for t in drive.tenants if t.name == tracked.tenant)
+    drive.writer.write(History(
+        **now(), tenant=tracked.tenant, namespace=namespace, workflow_id=tracked.workflow_id,
+        run_id=run_id, workflow_type=started["workflowType"]["name"],
+        status=STATUS.get(events[-1].type, "RUNNING"), path=path, events=len(events),
+        sha256=hashlib.sha256(raw).hexdigest(),
+    ))
+    return run_id, events
+
+
+def _followers(tracked: Tracked, events: tuple[HistoryEvent, ...]) -> Iterator[Tracked]:
+    for event in events:
+        following = event.attributes.get("newExecutionRunId")
+        if following:
+            yield Tracked(tenant=tracked.tenant, workflow_id=tracked.workflow_id,
+                          run_id=following)
+        if event.type == "CHILD_WORKFLOW_EXECUTION_STARTED":
+            child = event.attributes["workflowExecution"]
+            yield Tracked(tenant=tracked.tenant, workflow_id=child["workflowId"],
+                          run_id=child["runId"])
+
+
+async def await_audit(drive: Drive, audited: list[tuple[str, str, int]]) -> None:
+    """Wait until every transition has its event, at the longest as long as one may take."""
+    if audited:
+        await drive.doubles.await_audit(
+            [(run_id, event_id) for _, run_id, event_id in audited],
+            timeout_ms=drive.plan.event_lag_ms,
+        )

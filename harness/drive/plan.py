@@ -1,0 +1,64 @@
+"""What the supervisor tells the drive, and the words the two speak over the drive's pipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class TenantPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant as the drive must know it; `task_queues` by group."""
+
+    name: str
+    namespace: str
+    task_queues: dict[str, str]
+
+
+class EnginePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the engine is and how to reach it; credentials are file paths."""
+
+    address: str
+    register_namespaces: bool
+    tls: dict[str, str] = {}
+    token_file: str = ""
+    token_env: str = ""
+
+
+class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One drive: which suites, for which IDs, against what."""
+
+    trial_id: str
+    trial: str
+    engine: EnginePlan
+    tenants: list[TenantPlan]
+    control: str
+    suites: list[str]
+    asked: list[str]
+    lacks: list[str] = []
+    killable: bool = True
+    horizon_s: float = 60.0
+    event_lag_ms: int = 10_000
+    defects: list[str] = []
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A request of the drive: prepared, start-workers, kill-worker, restart-worker, progress."""
+
+    number: int
+    ask: str
+    group: str = ""
+    text: str = ""
+    groups: list[str] = []
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The supervisor's answer to the request of that number."""
+
+    number: int
+    ok: bool = True
+    error: str = ""
+    value: dict[str, Any] = {}
+
+
+ASK = "HARNESS-ASK "

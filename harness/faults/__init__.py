@@ -1,0 +1,1 @@
+"""Faults that are injected from outside the platform, and the evidence that they bit."""

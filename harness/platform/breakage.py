@@ -1,0 +1,26 @@
+"""What of the reference platform is broken on purpose: what a mutant says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakage:
+    """Parts that replace the platform's own; an empty one changes nothing.
+
+    `worker` and `exporter` are commands, `doubles` names of the doubles' defects, `engine` dynamic
+    config, `drive` names of defects of the starter that the drive plays.
+    """
+
+    worker: tuple[str, ...] = ()
+    exporter: tuple[str, ...] = ()
+    doubles: tuple[str, ...] = ()
+    engine: Mapping[str, Any] = field(default_factory=dict)
+    drive: tuple[str, ...] = ()
+    workflows: str = ""
+
+
+NOTHING = Breakage()

@@ -1,0 +1,209 @@
+"""The platform of a trial: what the harness starts of it, and where everything is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.contract.program import CONTRACT_VERSION
+from harness.errors import UnavailableError
+from harness.journal.records import Part, Process, Subject, now
+from harness.journal.write import SegmentWriter
+from harness.platform.breakage import Breakage
+from harness.platform.child import Child, Children
+from harness.platform.engine import engine_command
+from harness.platform.ports import free_ports
+from harness.target.model import Target, environment
+from harness.tools.temporal import find_temporal
+
+DOUBLES_READY_S = 15.0
+PDP_DEADLINE_MS = 1000
+SERVICE_DEADLINE_MS = {"calm": 2000, "crash": 8000}
+
+
+class Doubles(msgspec.Struct, frozen=True, kw_only=True):
+    """The doubles' addresses."""
+
+    pdp: str
+    services: str
+    audit: str
+    control: str
+
+
+class Platform:
+    """Starts, kills and restarts the parts of a platform, and records what it does.
+
+    `record` is the supervisor's segment. Everything that was started ends with `children`.
+    """
+
+    def __init__(self, target: Target, breakage: Breakage, children: Children,
+                 segment: SegmentWriter, trial: Path, folder: Path,
+                 progress: Callable[[str], None], *, ours: bool, trial_id: str) -> None:
+        self.target = target
+        self.breakage = breakage
+        self.folder = folder
+        self.trial = trial
+        self.progress = progress
+        self.ours = ours
+        self.trial_id = trial_id
+        self.address = target.engine.address or ""
+        self.workers: dict[str, Child] = {}
+        self.lacks: list[str] = list(target.worker.lacks)
+        self.doubles: Doubles | None = None
+        self.engine: Child | None = None
+        self.worker_address = ""
+        self._children = children
+        self._segment = segment
+
+    def record(self, record: Any) -> None:
+        """Write to the supervisor's segment at once."""
+        self._segment.write(record)
+        self._segment.flush()
+
+    def happened(self, child: Child, event: str, group: str = "", detail: str = "") -> None:
+        """Record something that happened to a process."""
+        self.record(Process(**now(), role=child.role, group=group, pid=child.pid, event=event,
+                            detail=detail))
+
+    async def start_engine(self, database: Path | None = None) -> None:
+        """Start the embedded engine; a target with an address of its own needs none."""
+        if not self.target.engine.embedded:
+            return
+        port, http_port, metrics_port = free_ports(3)
+        command = engine_command(find_temporal(), port, http_port, metrics_port,
+                                 self.breakage.engine, database)
+        self.engine = await self._children.start("engine", command)
+        self.address = f"127.0.0.1:{port}"
+        self.happened(self.engine, "started")
+
+    async def start_doubles(self) -> Doubles:
+        """Start the instruments: PDP, services, audit sink, all in one process."""
+        command = [sys.executable, "-m", "harness.doubles", "--journal",
+                   str(self.trial / "journal"), "--trial", self.trial_id]
+        for defect in self.breakage.doubles:
+            command += ["--defect", defect]
+        child = await self._children.start("doubles", command)
+        told = await child.ready(DOUBLES_READY_S, "this is a bug of the harness")
+        self.happened(child, "ready")
+        self.doubles = msgspec.json.decode(told, type=Doubles)
+        for subject in (Subject.PDP, Subject.SERVICES):
+            self.record(Part(**now(), subject=subject, ours=True, name="harness double"))
+        return self.doubles
+
+    async def start_worker(self, group: str) -> None:
+        """Start the worker process of a group and wait until it polls."""
+        if self.target.worker.external:
+            return
+        command = list(self.breakage.worker or self.target.worker.command or ())
+        env = self._worker_env(group)
+        child = await self._children.start(f"worker-{group}-{len(self.workers)}", command, env=env,
+                                           cwd=_cwd(self.target.worker.cwd))
+        self.workers[group] = child
+        self.happened(child, "started", group)
+        told = await child.ready(self.target.worker.ready_within_s,
+                                 "check worker.command in the target file")
+        self._declared(told, child.role)
+        self.happened(child, "ready", group)
+
+    def _declared(self, told: str, role: str) -> None:
+        try:
+            ready = json.loads(told)
+            version = str(ready["contract"])
+        except (ValueError, KeyError, TypeError):
+            raise UnavailableError(f"{role}: its ready line is not as the contract says: {told}"
+                                   ) from None
+        if version.split(".")[0] != CONTRACT_VERSION.split(".")[0]:
+            raise UnavailableError(f"{role}: speaks contract {version}, the harness speaks "
+                                   f"{CONTRACT_VERSION}")
+        self.lacks = sorted({*self.lacks, *ready.get("lacks", ())})
+        self.record(Part(
+            **now(), subject=Subject.WORKER, ours=self.ours,
+            name=str(ready.get("language", "")), version=str(ready.get("sdk", "")),
+            lacks=self.lacks,
+        ))
+
+    def _worker_env(self, group: str) -> dict[str, str]:
+        assert self.doubles is not None
+        return {
+            **self._engine_env(self.worker_address or self.address),
+            "HARNESS_TENANTS": json.dumps([
+                {"tenant": t.name, "namespace": t.namespace,
+                 "task_queue": self.queue(t.task_queue, group)}
+                for t in self.target.tenants
+            ]),
+            "HARNESS_PDP_URL": self.doubles.pdp,
+            "HARNESS_PDP_DEADLINE_MS": str(PDP_DEADLINE_MS),
+            "HARNESS_SERVICES_URL": self.doubles.services,
+            "HARNESS_SERVICE_DEADLINE_MS": str(SERVICE_DEADLINE_MS[group]),
+            "HARNESS_AUDIT_URL": self.doubles.audit,
+            **environment(self.target.worker, os.environ),
+        }
+
+    def _engine_env(self, address: str) -> dict[str, str]:
+        env = {"TEMPORAL_ADDRESS": address}
+        tls = self.target.engine.tls
+        if tls is not None:
+            env |= {"TEMPORAL_TLS_CA": tls.ca or "", "TEMPORAL_TLS_CERT": tls.cert or "",
+                    "TEMPORAL_TLS_KEY": tls.key or "",
+                    "TEMPORAL_TLS_SERVER_NAME": tls.server_name or ""}
+        if self.target.engine.token_file:
+            env["TEMPORAL_TOKEN_FILE"] = self.target.engine.token_file
+        return env
+
+    def queue(self, task_queue: str, group: str) -> str:
+        """The task queue of a group; workers that we do not start have one for all."""
+        return task_queue if self.target.worker.external else f"{task_queue}-{group}"
+
+    async def start_exporter(self) -> None:
+        """Start the audit exporter, if the harness is to start it."""
+        exporter = self.target.exporter
+        if exporter is None or exporter.external:
+            name = "external" if exporter else "not declared"
+            self.record(Part(**now(), subject=Subject.EXPORTER, ours=False, name=name))
+            return
+        assert self.doubles is not None
+        command = list(self.breakage.exporter or exporter.command or ())
+        state = Path(exporter.state) if exporter.state else self.folder / "exporter"
+        state.mkdir(parents=True, exist_ok=True)
+        child = await self._children.start("exporter", command, env={
+            **self._engine_env(self.address),
+            "HARNESS_TENANTS": json.dumps([
+                {"tenant": t.name, "namespace": t.namespace, "task_queue": t.task_queue}
+                for t in self.target.tenants
+            ]),
+            "HARNESS_AUDIT_URL": self.doubles.audit,
+            "HARNESS_EXPORTER_STATE": str(state),
+            **environment(exporter, os.environ),
+        }, cwd=_cwd(exporter.cwd))
+        await child.ready(exporter.ready_within_s,
+                          "check exporter.command in the target file")
+        self.happened(child, "ready")
+        self.record(Part(**now(), subject=Subject.EXPORTER, ours=self.ours,
+                         name=Path(command[-1]).name))
+
+    async def kill_worker(self, group: str) -> None:
+        """SIGKILL the worker process of a group."""
+        child = self.workers[group]
+        self.happened(child, "killed", group)
+        await child.kill()
+
+    async def restart_worker(self, group: str) -> None:
+        """Start a killed worker again, as it was."""
+        await self.start_worker(group)
+
+    async def stop(self) -> None:
+        """End workers, exporter and doubles in order, so that their evidence is complete."""
+        await self._children.stop_all()
+
+
+def _cwd(given: str | None) -> Path | None:
+    return Path(given) if given else None
+
+

@@ -1,0 +1,1 @@
+"""Replaying recorded histories in process, for workflow code in Python."""

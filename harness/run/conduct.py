@@ -1,0 +1,137 @@
+"""Conducting a trial: open its folder, start a platform, run an arm, stop all, seal.
+
+What is common to every arm. Ctrl-C and SIGTERM cancel the arm, and the trial is sealed as
+interrupted with what it has; a second one does not wait for anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform as machine
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.errors import UnavailableError
+from harness.journal.manifest import Manifest
+from harness.journal.records import Timing, now
+from harness.journal.write import SegmentWriter
+from harness.platform.child import Children
+from harness.platform.platform import Platform
+from harness.platform.registry import Registry, sweep
+from harness.run.request import Request
+from harness.target import summary
+from harness.tools.cache import cache_folder
+from harness.trial import Trial, open_trial
+
+Arm = Callable[[Platform, Trial, Children], Awaitable[dict[str, str]]]
+
+
+class Ended:
+    """A sealed trial's folder and how it ended."""
+
+    def __init__(self, folder: Path, ended: str) -> None:
+        self.folder = folder
+        self.ended = ended
+
+
+def conduct(request: Request, arm: Arm) -> Ended:
+    """Run `arm` on a platform of its own and seal the trial.
+
+    Raises `UnavailableError` or `UsageError` when it cannot begin; then the folder is removed again
+    if nothing was recorded by the platform.
+    """
+    for line in sweep(cache_folder() / "running"):
+        request.progress(line)
+    trial = open_trial(request.arm, request.out)
+    try:
+        return asyncio.run(_conduct(request, arm, trial))
+    finally:
+        trial.release()
+
+
+async def _conduct(request: Request, arm: Arm, trial: Trial) -> Ended:
+    began = time.time_ns()
+    work = asyncio.create_task(_platform(request, arm, trial))
+    _cancel_on_signals(work)
+    not_driven: dict[str, str] = {}
+    try:
+        not_driven = await work
+        ended = "complete"
+    except asyncio.CancelledError:
+        ended = "interrupted"
+    manifest = Manifest(
+        trial_id=trial.id, arm=request.arm, profile=request.profile, harness=__version__,
+        started_wall_ns=began, ended_wall_ns=time.time_ns(), ended=ended, seed=request.seed,
+        asked=list(request.asked), tenants={t.name: t.namespace for t in request.target.tenants},
+        parameters=dict(request.parameters), environment=_environment(),
+        target=summary(request.target), not_driven=not_driven, waivers=list(request.waivers),
+    )
+    trial.seal(manifest)
+    return Ended(trial.folder, ended)
+
+
+def _cancel_on_signals(work: asyncio.Task[Any]) -> None:
+    """The first SIGINT or SIGTERM cancels the work, the next one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        work.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+
+
+async def _platform(request: Request, arm: Arm, trial: Trial) -> dict[str, str]:
+    registry = Registry(cache_folder() / "running")
+    segment = _segment(trial)
+    try:
+        async with Children(registry, trial.logs) as children:
+            platform = Platform(request.target, request.breakage, children, segment, trial.folder,
+                                registry.folder, request.progress, ours=request.ours,
+                                trial_id=trial.id)
+            return await arm(platform, trial, children)
+    finally:
+        with contextlib.suppress(OSError):
+            segment.close()
+        registry.close()
+
+
+def _segment(trial: Trial) -> SegmentWriter:
+    try:
+        return SegmentWriter(trial.journal, "supervisor", trial.id)
+    except OSError as error:
+        raise UnavailableError(f"{trial.folder}: {error.strerror}; the journal goes there"
+                               ) from None
+
+
+class timed:  # noqa: N801 - reads as a verb at its use
+    """`with timed(platform, "what"):` records how long a part took."""
+
+    def __init__(self, platform: Platform, what: str) -> None:
+        self._platform = platform
+        self._what = what
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._platform.record(
+            Timing(**now(), what=self._what, seconds=time.monotonic() - self._began)
+        )
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "python": machine.python_version(), "system": machine.platform(),
+        "cores": str(os.cpu_count()), "interpreter": sys.implementation.name,
+    }
