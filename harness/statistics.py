@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 PERCENTILE_METHOD: Final = "nearest rank"
-MOST_SAMPLES: Final = 1_000_000_000
+MOST_SAMPLES: Final = 100_000_000
 _TWO_PI: Final = 2 * math.pi
 _BISECTIONS: Final = 60
 
@@ -74,7 +74,7 @@ def upper_share(successes: int, samples: int, confidence: float) -> float:
 def samples_needed(minimum: float, confidence: float, failures: int = 0) -> int | None:
     """The fewest samples with which `failures` of them still prove a share of `minimum`.
 
-    None where no number up to a thousand million does, as for a minimum of 1.
+    None where no number up to a hundred million does, as for a minimum of 1.
     """
     risk = 1 - confidence
 
@@ -90,17 +90,20 @@ def samples_needed(minimum: float, confidence: float, failures: int = 0) -> int 
 
 
 def samples_needed_at(minimum: float, confidence: float, failing: Fraction) -> int | None:
-    """The fewest samples that prove `minimum` if the share `failing` of them goes on failing.
+    """How many samples prove `minimum` if the share `failing` of them goes on failing.
 
-    None where that share, or one too near to it, can prove nothing.
+    The fewest, give or take one per cent. None where that share, or one as near to the limit as
+    to need a hundred million samples, can prove nothing.
     """
-    needed = samples_needed(minimum, confidence)
-    while needed is not None and failing < 1 - minimum:
-        grown = samples_needed(minimum, confidence, math.ceil(failing * needed))
-        if grown is None or grown <= needed:
-            return needed if grown is not None else None
-        needed = grown
-    return None
+
+    def borne(failures: int) -> bool:
+        samples = samples_needed(minimum, confidence, failures)
+        return samples is None or failing * samples <= failures
+
+    if failing >= 1 - minimum:
+        return None
+    most = int(MOST_SAMPLES * (1 - minimum)) + 1
+    return samples_needed(minimum, confidence, _first(0, most, borne))
 
 
 def at_least(successes: int, samples: int, share: float) -> float:
@@ -146,7 +149,7 @@ def _outwards(successes: int, samples: int, share: float, rest: float) -> float:
     terms = [term]
     for k in range(successes, 0, -1):
         term *= k / (samples - k + 1) * (rest / share)
-        if term < 1e-18 * terms[0]:
+        if term <= 1e-18 * terms[0]:
             break
         terms.append(term)
     return min(1.0, math.fsum(terms))

@@ -15,10 +15,9 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec.inspect
 
-from harness.yaml_lines import Document, Problem, Where
+from harness.yaml_lines import Document, Problem, Where, by_line
 
 T = TypeVar("T")
-
 
 
 class Unfit:
@@ -62,7 +61,7 @@ def fit(
     if document.lines:
         value = fitting.value(msgspec.inspect.type_info(kind), document.value, ())
         problems += fitting.problems
-    return (None if problems else value), sorted(problems)
+    return (None if problems else value), by_line(problems)
 
 
 @dataclass(slots=True)
@@ -80,7 +79,8 @@ class _Fitting:
             case msgspec.inspect.UnionType():
                 return self.value(kind.types[0], given, where)
         if given is None:
-            return self._complain(where, "is empty; give a value, or leave the key out")
+            advice = "; give a value, or leave the key out" if where else ""
+            return self._complain(where, f"is empty{advice}")
         match kind:
             case msgspec.inspect.StructType():
                 return self._struct(kind, given, where)
@@ -220,7 +220,11 @@ class _Fitting:
         return self._complain(where, f"expected {wanted}, found {_kind(given)}{hint}")
 
     def _complain(self, where: Where, text: str) -> Unfit:
-        self.problems.append(self.document.problem(where, text))
+        """Notes a problem, unless the document has one for just this value already."""
+        problem = self.document.problem(where, text)
+        known = [(p.line, p.where) for p in self.document.problems]
+        if (problem.line, where) not in known:
+            self.problems.append(problem)
         return UNFIT
 
 

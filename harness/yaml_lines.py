@@ -3,15 +3,15 @@
 `load` reads a file and `parse` a text into a `Document`; neither raises. What is wrong is a list of
 `Problem`, and the caller decides whose error it is. `yaml_fit` makes typed values of a document.
 
-Scalars are read as YAML 1.2 has them: `yes`, `on`, `012`, `12:30` and dates are text. Tags and
-anchors are refused, for what such a file says must be readable where it stands.
+What YAML 1.1 and 1.2 read differently is text here: `yes`, `on`, `012`, `12:30`, and dates as well.
+Tags and anchors are refused, for what such a file says must be readable where it stands.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,18 +20,20 @@ import yaml
 
 Where: TypeAlias = tuple[str | int, ...]
 
-MOST_CHARACTERS = 500_000
+MOST_BYTES = 200_000
 DEEPEST = 40
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]{1,18}")
-_FLOAT = re.compile(r"[-+]?(?:[0-9]{1,18}\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?")
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(
+    r"[-+]?(?:(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?"
+)
 _WORD = re.compile(r"[\w-]+")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong; `line` 0 speaks of the whole file."""
+    """One thing that is wrong, and where; `line` 0 speaks of the whole file."""
 
     line: int
     where: Where
@@ -58,6 +60,11 @@ class Document:
         return Problem(self.lines.get(known, 1), where, text)
 
 
+def by_line(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems in the order in which a reader meets them."""
+    return sorted(problems, key=lambda p: (p.line, shown(p.where), p.text))
+
+
 def shown(where: Where) -> str:
     """A place as it is written in messages: `tenants[1].name`."""
     steps = (f"[{s}]" if isinstance(s, int) else f".{_key(s)}" for s in where)
@@ -67,10 +74,13 @@ def shown(where: Where) -> str:
 def load(path: Path) -> Document:
     """The document in a file; one that cannot be read is a document with one problem."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         return _unread(f"cannot be read: {reason.lower()}")
+    if len(raw) > MOST_BYTES:
+        return _unread(f"is longer than {MOST_BYTES} bytes")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,24 +89,22 @@ def load(path: Path) -> Document:
 
 
 def parse(text: str) -> Document:
-    """The document in a text."""
-    if len(text) > MOST_CHARACTERS:
-        return _unread(f"is longer than {MOST_CHARACTERS} characters")
+    """The document in a text; a text without a value has the value None."""
     try:
         loader = _Composer(text)
     except yaml.reader.ReaderError as error:
         line = 1 + text[: error.position].count("\n")
-        return _unread(f"the character U+{ord(error.character):04X} may not stand in YAML", line)
+        return _unread(f"the character U+{error.character:04X} may not stand in YAML", line)
     try:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
         said = " ".join(part for part in (error.context, error.problem) if part)
         return _unread(f"not YAML: {' '.join(said.split())}", mark.line + 1)
-    except (yaml.YAMLError, ValueError, OverflowError, IndexError) as error:
-        return _unread(f"not YAML: {type(error).__name__}", loader.line + 1)
+    except (ValueError, OverflowError):  # PyYAML lets them through, for "\UFFFFFFFF" and the like
+        return _unread("not YAML: a number or escape that is out of range", loader.line + 1)
     if node is None:
-        return _unread("is empty")
+        return Document(None, {(): 1}, ())
     reading = _Reading()
     return Document(reading.plain(node, (), node), reading.lines, tuple(reading.problems))
 
@@ -115,7 +123,7 @@ class _Composer(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._refuse(event, "anchors and aliases (& and *) are not understood here")
         if getattr(event, "tag", None):
@@ -128,7 +136,7 @@ class _Composer(yaml.SafeLoader):
         finally:
             self.depth -= 1
 
-    def _refuse(self, event: yaml.Event, text: str) -> None:
+    def _refuse(self, event: Any, text: str) -> None:
         raise yaml.composer.ComposerError(None, None, text, event.start_mark)
 
 

@@ -48,6 +48,7 @@ class DoublesClient:
     def __init__(self, control_url: str) -> None:
         self._url = control_url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
+        self._told = 0  # the last held request that `held` has returned
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
@@ -69,9 +70,11 @@ class DoublesClient:
             await self._post("/programs", given[first : first + _PROGRAMS_A_CALL], dict)
 
     async def held(self, timeout_ms: int) -> list[Held]:
-        """The requests that were held since the last call; waits for one. For one reader."""
-        path = f"/held?timeout_ms={timeout_ms}"
-        return await self._call("GET", path, None, list[Held], timeout_ms)
+        """What is held now and this client was not told of yet; waits for one."""
+        path = f"/held?after={self._told}&timeout_ms={timeout_ms}"
+        held = await self._call("GET", path, None, list[Held], timeout_ms)
+        self._told = max([self._told, *(int(each.id) for each in held)])
+        return held
 
     async def release(self, held_id: str, how: Literal["answer", "drop"]) -> None:
         """Answer a held request, or drop its connection."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -113,8 +113,9 @@ class Control:
         return _DONE
 
     async def _held(self, request: Request) -> Any:
-        query = parse_qs(request.target.partition("?")[2])
-        return await self._holds.newly_held(int(query.get("timeout_ms", ["0"])[0]) / 1000)
+        query = dict(parse_qsl(request.target.partition("?")[2]))
+        after, timeout_ms = int(query.get("after", 0)), int(query.get("timeout_ms", 0))
+        return await self._holds.held(after, timeout_ms / 1000)
 
     async def _release(self, request: Request) -> Any:
         release = _read(Release, request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from typing import Literal
 
 from harness.doubles.ledger import Place
@@ -14,43 +13,50 @@ Point = Literal["before", "after"]
 
 
 class Holds:
-    """The requests that are held, and those that nobody was told about yet."""
+    """The requests that are held, numbered from 1 in the order in which they were."""
 
     def __init__(self) -> None:
-        self._ids = itertools.count(1)
-        self._waiting: dict[str, asyncio.Future[How]] = {}
-        self._new: list[Held] = []
-        self._announced = asyncio.Event()
+        self._last = 0
+        self._held: dict[int, Held] = {}
+        self._released: dict[int, asyncio.Future[How]] = {}
+        self._announced: set[asyncio.Future[None]] = set()
 
     async def hold(self, place: Place, point: Point) -> How:
         """Hold here; returns how it was released."""
         tenant, saga_id, step, direction = place
-        held = Held(
-            id=f"h{next(self._ids)}", tenant=tenant, saga_id=saga_id, step=step,
-            direction=direction, point=point,
-        )  # fmt: skip
+        self._last = number = self._last + 1
         released: asyncio.Future[How] = asyncio.get_running_loop().create_future()
-        self._waiting[held.id] = released
-        self._new.append(held)
-        self._announced.set()
+        self._released[number] = released
+        self._held[number] = Held(
+            id=str(number),
+            tenant=tenant,
+            saga_id=saga_id,
+            step=step,
+            direction=direction,
+            point=point,
+        )
+        for waiter in self._announced:
+            if not waiter.done():
+                waiter.set_result(None)
         try:
             return await released
         finally:
-            self._waiting.pop(held.id, None)
+            del self._held[number], self._released[number]
 
-    async def newly_held(self, timeout_s: float) -> list[Held]:
-        """The requests held since the last call; waits for one, at most `timeout_s`."""
-        if not self._new and timeout_s > 0:
-            waiter = asyncio.ensure_future(self._announced.wait())
-            await asyncio.wait({waiter}, timeout=timeout_s)
-            waiter.cancel()
-        held, self._new = self._new, []
-        self._announced.clear()
-        return held
+    async def held(self, after: int, timeout_s: float) -> list[Held]:
+        """What is held now, of numbers over `after`; waits for one, at most `timeout_s`."""
+        if self._last <= after and timeout_s > 0:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._announced.add(waiter)
+            try:
+                await asyncio.wait({waiter}, timeout=timeout_s)
+            finally:
+                self._announced.discard(waiter)
+        return [held for number, held in self._held.items() if number > after]
 
     def release(self, held_id: str, how: How) -> bool:
         """Let go; False if nothing is held under this id."""
-        released = self._waiting.get(held_id)
+        released = self._released.get(int(held_id)) if held_id.isdecimal() else None
         if released is None or released.done():
             return False
         released.set_result(how)

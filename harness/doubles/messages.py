@@ -28,7 +28,7 @@ class Registration(Message, frozen=True, kw_only=True):
 
 
 class Held(Message, frozen=True, kw_only=True):
-    """A request that a service holds until it is released."""
+    """A request that a service holds until it is released; ids count from 1."""
 
     id: str
     tenant: str

@@ -15,8 +15,9 @@ from harness.doubles.authzen import Question, contract_problems, read_question
 from harness.doubles.claims import Claims, ClaimsReader
 from harness.doubles.connection import Connection, PeerGone
 from harness.doubles.http import Request, answer_bytes
-from harness.doubles.modes import ALLOW, DENY, SCRIPTS, Asked
+from harness.doubles.modes import SCRIPTS
 from harness.doubles.recorder import Recorder
+from harness.doubles.scripts import ALLOW, DENY, Asked
 from harness.journal.records import Answer, Decision
 
 EVALUATION: Final = "/access/v1/evaluation"
@@ -154,8 +155,8 @@ class Pdp:
     def _visit(self, connection: Connection, request: Request) -> _Visit:
         claims = self._claims.read(request)
         question = read_question(request.body, request.media_type)
-        problems = [*question.malformed, *claims.problems]
-        if not question.malformed:
+        problems = [] if request.reject else [*question.malformed, *claims.problems]
+        if not (request.reject or question.malformed):
             problems += contract_problems(question, claims)
         return _Visit(
             connection=connection, recorder=self._recorder, request=request, claims=claims,

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import Final
 
+from harness.errors import DriveError
 from harness.journal.records import AuditEvent, Decision, Effect
 from harness.journal.write import SegmentWriter
 
@@ -28,7 +29,10 @@ class Recorder:
 
     def write(self, record: Decision | Effect | AuditEvent) -> None:
         """Append one record."""
-        self._segment.write(record)
+        try:
+            self._segment.write(record)
+        except OSError as error:
+            raise _lost(error) from error
         self._kinds[type(record)] += 1
         if not self._flush_due:
             self._flush_due = True
@@ -37,7 +41,10 @@ class Recorder:
     def flush(self) -> None:
         """Hand all that was written to the operating system."""
         self._flush_due = False
-        self._segment.flush()
+        try:
+            self._segment.flush()
+        except OSError as error:
+            raise _lost(error) from error
 
     def close(self) -> None:
         """End the segment with its footer."""
@@ -46,3 +53,8 @@ class Recorder:
     def counts(self) -> tuple[int, int, int]:
         """How many decisions, effects and audit events were written."""
         return self._kinds[Decision], self._kinds[Effect], self._kinds[AuditEvent]
+
+
+def _lost(error: OSError) -> DriveError:
+    # an OSError in a protocol's callback is taken for the connection's and passed over by the loop
+    return DriveError(f"doubles: the journal cannot be written: {error}")

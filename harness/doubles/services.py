@@ -102,12 +102,13 @@ class Services:
 
     def _visit(self, connection: Connection, request: Request) -> _Visit:
         claims = self._claims.read(request)
-        problems = list(claims.problems)
+        problems = [] if request.reject else list(claims.problems)
         body = None
         try:
             body = _BODY.decode(request.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problems.append(f"body: {error}")
+            if not request.reject:
+                problems.append(f"body: {error}")
         return _Visit(
             connection=connection, request=request, claims=claims, body=body, problems=problems,
         )  # fmt: skip

@@ -114,7 +114,8 @@ def _acts(drive: Drive, suites: list[Suite], when: str) -> list[Act]:
 async def _act(drive: Drive, act: Act) -> None:
     module, _, function = act.call.partition(":")
     async with drive.timed(f"act: {act.name}"):
-        await getattr(importlib.import_module(module), function)(drive)
+        await drive.call("act", getattr(importlib.import_module(module), function)(drive),
+                         case=act.name, deadline_s=drive.plan.horizon_s)
 
 
 if __name__ == "__main__":

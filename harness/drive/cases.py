@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 from temporalio.client import WorkflowFailureError, WorkflowHandle
@@ -105,9 +105,7 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
             task_queue=drive.queue(run.tenant, run.group), feeds=list(run.case.feeds),
             program=to_json(run.program),
         ))
-    await drive.doubles.programs(
-        [{"tenant": run.tenant.name, "program": to_json(run.program)} for run in runs]
-    )
+    await drive.doubles.register((run.tenant.name, run.program) for run in runs)
     gate = asyncio.Semaphore(STARTS_AT_ONCE)
     crash = asyncio.create_task(_crash(drive, runs))
     await asyncio.gather(*(_drive_one(drive, run, gate) for run in runs))
@@ -202,7 +200,7 @@ def _behaviours(node: Step) -> tuple[tuple[str, Behaviour], tuple[str, Behaviour
 async def _crash(drive: Drive, runs: list[Run]) -> None:
     """Wait until every held answer is held (or time is up), kill the worker once, release all."""
     expected = held_points(runs)
-    scripts: dict[tuple[str, str, int, str], str] = {
+    scripts: dict[tuple[str, str, int, str], Literal["drop", "answer"]] = {
         (run.tenant.name, run.program.saga_id, act.at_step, act.direction): act.release
         for run in runs for act in run.case.script if isinstance(act, KillWorker)
     }
@@ -215,7 +213,7 @@ async def _crash(drive: Drive, runs: list[Run]) -> None:
             break
         for each in await drive.doubles.held(timeout_ms=int(left_s * 1000) + 1):
             deadline = deadline or clock() + GATHER_S
-            held[each["id"]] = (each["tenant"], each["saga_id"], each["step"], each["direction"])
+            held[each.id] = (each.tenant, each.saga_id, each.step, each.direction)
     if not held:
         return
     await drive.supervisor.ask("kill-worker", group="crash")

@@ -50,7 +50,8 @@ class SupervisorLink:
         told = await answer
         if not told.ok:
             raise DriveError(f"{what}: {told.error}")
-        return told.value
+        value: dict[str, Any] = told.value
+        return value
 
     def progress(self, text: str) -> None:
         """A line of progress, which nobody answers."""

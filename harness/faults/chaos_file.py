@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from harness.errors import UsageError
-from harness.faults.schedule import KINDS, AnyFault, DurationS, broken_rules
+from harness.faults.schedule import KINDS, AnyFault, DurationS, broken_rules, unknown_link
 
 Rate = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -58,15 +58,12 @@ def read_chaos(path: Path, links: Collection[str]) -> ChaosScenario:
     Raises `ChaosFileError` with every problem, its line and the valid choices.
     """
     root = _parsed(path)
-    reading = _Reading()
+    reading = _Reading(links)
     fields = reading.fields(root, ChaosScenario, "the scenario")
-    reading.check(fields, path.stem, links)
+    reading.check(fields, path.stem)
     if reading.problems:
         raise ChaosFileError(path, sorted(set(reading.problems)))
-    return ChaosScenario(
-        **{name: field.value for name, field in fields.items() if name != "faults"},
-        faults=tuple(fault for _, fault in reading.faults),
-    )
+    return ChaosScenario(**{name: field.value for name, field in fields.items()})
 
 
 def _parsed(path: Path) -> yaml.Node:
@@ -94,9 +91,10 @@ class _Field(NamedTuple):
 class _Reading:
     """One pass over a file's nodes that goes on after a problem."""
 
-    def __init__(self) -> None:
+    def __init__(self, links: Collection[str]) -> None:
         self.problems: list[tuple[int, str]] = []
-        self.faults: list[tuple[int, AnyFault]] = []
+        self._links = links
+        self._faults: list[tuple[int, AnyFault]] = []
         self._values = yaml.SafeLoader("")
 
     def fields(self, node: yaml.Node, type_: type[msgspec.Struct], what: str) -> dict[str, _Field]:
@@ -117,14 +115,14 @@ class _Reading:
         }
         return {name: field for name, field in read.items() if field.value is not None}
 
-    def check(self, fields: dict[str, _Field], stem: str, links: Collection[str]) -> None:
+    def check(self, fields: dict[str, _Field], stem: str) -> None:
         """What must hold between fields, as far as they could be read."""
         if (name := fields.get("name")) and name.value != stem:
             self._problem(name.line, f"name is {name.value!r}, the file's is {stem!r}")
-        for position, problem in broken_rules([fault for _, fault in self.faults], links):
-            self._problem(self.faults[position][0], problem)
+        for position, problem in broken_rules([fault for _, fault in self._faults], self._links):
+            self._problem(self._faults[position][0], problem)
         if load := fields.get("load"):
-            for line, fault in self.faults:
+            for line, fault in self._faults:
                 if fault.end_s > load.value.duration_s:
                     self._problem(
                         line,
@@ -144,28 +142,26 @@ class _Reading:
             return self._problem(_line(node), f"{name}: {error}")
 
     def _struct(self, node: yaml.Node, type_: type[msgspec.Struct], what: str) -> Any:
-        fields = self.fields(node, type_, what)
-        complete = len(fields) == len(msgspec.structs.fields(type_))
-        return type_(**{name: field.value for name, field in fields.items()}) if complete else None
+        return _made(type_, self.fields(node, type_, what))
 
     def _schedule(self, node: yaml.Node) -> Any:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             return self._problem(_line(node), "faults: give a list of at least one fault")
         for each in node.value:
-            if fault := self._fault(each):
-                self.faults.append((_line(each), fault))
-        return node
+            self._fault(each)
+        return tuple(fault for _, fault in self._faults)
 
-    def _fault(self, node: yaml.Node) -> Any:
-        given = self._entries(node, "a fault")
-        if given is None:
-            return None
-        line, kind = given.get(_KIND, (_line(node), None))
-        name = kind.value if isinstance(kind, yaml.ScalarNode) else None
-        if name not in KINDS:
-            said = f"has no kind {name!r}" if kind else "lacks its kind"
-            return self._problem(line, f"a fault {said}; choose from {', '.join(KINDS)}")
-        return self._struct(node, KINDS[name], name)
+    def _fault(self, node: yaml.Node) -> None:
+        kind = _kind(node)
+        if kind not in KINDS:
+            said = "lacks its kind" if kind is None else f"cannot be of kind {kind!r}"
+            return self._problem(_line(node), f"a fault {said}; choose from {', '.join(KINDS)}")
+        fields = self.fields(node, KINDS[kind], kind)
+        if fault := _made(KINDS[kind], fields):
+            self._faults.append((_line(node), fault))
+        elif (link := fields.get("link")) and link.value not in self._links:
+            self._problem(_line(node), unknown_link(link.value, self._links))
+        return None
 
     def _entries(self, node: yaml.Node, what: str) -> dict[str, tuple[int, yaml.Node]] | None:
         if not isinstance(node, yaml.MappingNode):
@@ -181,6 +177,18 @@ class _Reading:
 
     def _problem(self, line: int, problem: str) -> None:
         self.problems.append((line, problem))
+
+
+def _made(type_: type[msgspec.Struct], fields: dict[str, _Field]) -> Any:
+    """The value of all its fields, or None if one could not be read."""
+    if len(fields) < len(msgspec.structs.fields(type_)):
+        return None
+    return type_(**{name: field.value for name, field in fields.items()})
+
+
+def _kind(node: yaml.Node) -> str | None:
+    entries = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((str(value.value) for key, value in entries if key.value == _KIND), None)
 
 
 def _line(node: yaml.Node) -> int:

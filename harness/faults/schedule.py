@@ -8,7 +8,6 @@ healed is in `inject`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import pairwise
 from typing import Annotated, Final
 
 import msgspec
@@ -55,6 +54,11 @@ def kind_of(fault: AnyFault) -> str:
     return next(kind for kind, type_ in KINDS.items() if isinstance(fault, type_))
 
 
+def unknown_link(name: str, links: Collection[str]) -> str:
+    """The problem of a fault on a link that there is not."""
+    return f"no link {name!r}; choose from {', '.join(sorted(links)) or '(there is none)'}"
+
+
 def broken_rules(faults: Sequence[AnyFault], links: Collection[str]) -> list[tuple[int, str]]:
     """What is wrong with a schedule for these links: (position of the fault, problem)."""
     return sorted([*_out_of_range(faults), *_unknown_links(faults, links), *_overlaps(faults)])
@@ -72,18 +76,20 @@ def _out_of_range(faults: Sequence[AnyFault]) -> Iterator[tuple[int, str]]:
 def _unknown_links(faults: Sequence[AnyFault], links: Collection[str]) -> Iterator[tuple[int, str]]:
     for position, fault in enumerate(faults):
         if fault.link not in links:
-            known = ", ".join(sorted(links)) or "(there is none)"
-            yield position, f"no link {fault.link!r}; choose from {known}"
+            yield position, unknown_link(fault.link, links)
 
 
 def _overlaps(faults: Sequence[AnyFault]) -> Iterator[tuple[int, str]]:
     """The end of one fault would heal the other."""
-    order = sorted(range(len(faults)), key=lambda at: (faults[at].target, faults[at].start_s))
-    for earlier, later in pairwise(order):
-        first, second = faults[earlier], faults[later]
-        if first.target == second.target and second.start_s < first.end_s:
+    longest: dict[str, AnyFault] = {}  # of those begun so far on a target, the last to end
+    for position in sorted(range(len(faults)), key=lambda at: faults[at].start_s):
+        fault = faults[position]
+        earlier = longest.get(fault.target)
+        if earlier and fault.start_s < earlier.end_s:
             yield (
-                later,
-                f"{second.target} is cut again at {second.start_s:g} s, before the cut of "
-                f"{first.start_s:g} s to {first.end_s:g} s is healed: join the two",
+                position,
+                f"{fault.target} is cut again at {fault.start_s:g} s, before the cut of "
+                f"{earlier.start_s:g} s to {earlier.end_s:g} s is healed: join the two",
             )
+        if not earlier or fault.end_s > earlier.end_s:
+            longest[fault.target] = fault

@@ -91,7 +91,7 @@ class Toxiproxy:
     """A running server. Each call ends within `call_s`, with a result or a `ToxiproxyError`."""
 
     def __init__(self, host: str, port: int, *, call_s: float = _CALL_S) -> None:
-        self._address = f"{host}:{port}"
+        self.address = f"{host}:{port}"
         self._call_s = call_s
         self._created: set[str] = set()
 
@@ -139,13 +139,13 @@ class Toxiproxy:
 
     def call(self, doing: str, work: Callable[[], Result]) -> Result:
         """Run `work`, which uses the package, against this server and within its deadline."""
-        return _within(self._address, self._call_s, doing, work)
+        return _within(self.address, self._call_s, doing, work)
 
     def _version(self, within_s: float) -> str:
         def work() -> str:
             return _get("/version", dict[str, str])["version"]
 
-        return _within(self._address, within_s, "tell its version", work)
+        return _within(self.address, within_s, "tell its version", work)
 
     def _create(self, name: str, listen: str, upstream: str) -> Link | None:
         """None if another program has taken the port meanwhile."""

@@ -38,7 +38,7 @@ class _CapturingInstance(WorkflowInstance):
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         completion = self._inner.activate(act)
         for command in completion.successful.commands:
-            kind = command.WhichOneof("variant")
+            kind = str(command.WhichOneof("variant"))
             copy = type(getattr(command, kind))()
             copy.CopyFrom(getattr(command, kind))
             self._taken.append((kind, copy))

@@ -26,7 +26,7 @@ from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.platform.registry import Registry, sweep
 from harness.run.request import Request
-from harness.target import summary
+from harness.target.parse import summary
 from harness.tools.cache import cache_folder
 from harness.trial import Trial, open_trial
 

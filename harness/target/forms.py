@@ -120,11 +120,15 @@ def program(text: str, around: Surroundings, cwd: str, search: str | None) -> st
     """Why a command's first word cannot be run from `cwd` or found in `search`; None if it can."""
     if os.sep in text:
         at = Path(cwd) / text
-        if not at.is_file():
-            return f"there is no program {at}"
-        return None if os.access(at, os.X_OK) else f"{at} cannot be executed"
+        try:
+            there = at.is_file()
+        except OSError:
+            there = False
+        if not there:
+            return f"there is no program {str(at)!r}"
+        return None if os.access(at, os.X_OK) else f"{str(at)!r} cannot be executed"
     if shutil.which(text, path=search or around.environ.get("PATH")) is None:
-        return f"there is no program {text} in PATH"
+        return f"there is no program {text!r} in PATH"
     return None
 
 
@@ -141,9 +145,7 @@ def variable_name(text: str, _: Surroundings) -> str:
     """The name of a variable that a part is given."""
     if not _IDENTIFIER.fullmatch(text):
         raise ValueError("not the name of an environment variable")
-    if text.startswith("HARNESS_") or re.fullmatch(
-        r"TEMPORAL_(ADDRESS|TLS_\w+|TOKEN_FILE)", text
-    ):
+    if text.startswith("HARNESS_") or re.fullmatch(r"TEMPORAL_(ADDRESS|TLS_\w+|TOKEN_FILE)", text):
         raise ValueError("the harness sets this variable itself (worker contract, section 1)")
     return text
 
@@ -167,8 +169,8 @@ def tenant_name(text: str, _: Surroundings) -> str:
 
 def engine_name(text: str, _: Surroundings) -> str:
     """The name of a namespace or task queue."""
-    if not text.strip() or text != text.strip() or "\n" in text or len(text) > _LONGEST_NAME:
-        raise ValueError(f"expected a name of 1 to {_LONGEST_NAME} characters on one line")
+    if not text or text != text.strip() or not text.isprintable() or len(text) > _LONGEST_NAME:
+        raise ValueError(f"expected a name of 1 to {_LONGEST_NAME} printable characters")
     if text == "temporal-system":
         raise ValueError("temporal-system belongs to the engine")
     return text

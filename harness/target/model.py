@@ -205,8 +205,8 @@ def _shared_places(tenants: tuple[Tenant, ...]) -> list[str]:
     for tenant in tenants:
         tenants_of.setdefault(tenant.namespace, []).append(tenant.name)
     return [
-        f"tenants {', '.join(names)} share the namespace {namespace}: one namespace for each "
-        "tenant is what INV-ISO-1 asks"
+        f"tenants {', '.join(names)} share the namespace {namespace}; the decision record gives "
+        "each tenant its own (INV-ISO-1)"
         for namespace, names in tenants_of.items()
         if len(names) > 1
     ]

@@ -1,0 +1,35 @@
+"""The table of checks: one row for each assertion that the harness judges."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.checks import (
+    audit,
+    authorization,
+    determinism,
+    durability,
+    idempotency,
+    isolation,
+    slo,
+)
+from harness.checks.check import Check
+
+TABLE: Final[tuple[Check, ...]] = (
+    *isolation.CHECKS,
+    *authorization.CHECKS,
+    *idempotency.CHECKS,
+    *determinism.CHECKS,
+    *audit.CHECKS,
+    *durability.CHECKS,
+    *slo.CHECKS,
+)
+CHECKED: Final = frozenset(check.id for check in TABLE)
+# Which assertions a profile asks; what is in none of those asked is out of profile.
+LOAD: Final = ("SLO-START-1", "SLO-REL-1")
+CHAOS: Final = ("DUR-2",)
+PROFILES: Final = {
+    "core": tuple(check.id for check in TABLE if check.id not in {*LOAD, *CHAOS}),
+    "load": LOAD,
+    "chaos": CHAOS,
+}

@@ -1,0 +1,66 @@
+"""PDP, services, audit sink and control, joined on one recorder and one ledger."""
+
+from __future__ import annotations
+
+import contextlib
+
+from harness.doubles import control, sink
+from harness.doubles.behaviours import Behaviours
+from harness.doubles.claims import ClaimsReader
+from harness.doubles.connection import Port, Traffic
+from harness.doubles.control import Control
+from harness.doubles.defects import Defect
+from harness.doubles.holds import Holds
+from harness.doubles.ledger import Ledger
+from harness.doubles.messages import Addresses
+from harness.doubles.pdp import Pdp
+from harness.doubles.recorder import Recorder
+from harness.doubles.services import Services
+from harness.doubles.sink import Sink
+from harness.errors import DriveError
+from harness.journal.write import SegmentWriter
+
+_BODY_LIMIT = 1024 * 1024
+
+
+class Doubles:
+    """All of them, joined. `open` listens; `close` records what is held and ends the segment."""
+
+    def __init__(
+        self, segment: SegmentWriter, defects: frozenset[Defect], pdp_deadline_ms: int
+    ) -> None:
+        self._recorder = Recorder(segment)
+        behaviours, holds, traffic = Behaviours(), Holds(), Traffic()
+        claims = ClaimsReader()
+        self._pdp = Pdp(self._recorder, claims, deadline_ms=pdp_deadline_ms)
+        services = Services(self._recorder, claims, Ledger(defects), behaviours, holds)
+        audit = Sink(self._recorder)
+        commands = Control(
+            recorder=self._recorder, behaviours=behaviours, holds=holds, pdp=self._pdp,
+            services=services, sink=audit, traffic=traffic,
+        )  # fmt: skip
+        self._ports = {
+            "pdp": Port(self._pdp.ask, body_limit=_BODY_LIMIT, traffic=traffic),
+            "bait": Port(self._pdp.bait, body_limit=_BODY_LIMIT, traffic=traffic),
+            "services": Port(services.serve, body_limit=_BODY_LIMIT, traffic=traffic),
+            "audit": Port(audit.receive, body_limit=sink.BODY_LIMIT, traffic=traffic),
+            "control": Port(commands.serve, body_limit=control.BODY_LIMIT, traffic=Traffic()),
+        }
+
+    async def open(self) -> Addresses:
+        """Listen on free ports."""
+        urls = {name: await port.open() for name, port in self._ports.items()}
+        self._pdp.bait_url = urls.pop("bait")
+        urls["audit"] += sink.EVENTS
+        return Addresses(**urls)
+
+    async def close(self) -> None:
+        """Give up what is in progress, recording it, and write the footer."""
+        for port in self._ports.values():
+            await port.close()
+        self._recorder.close()
+
+    def abandon(self) -> None:
+        """After a bug: keep what was recorded, but without the footer that vouches for it."""
+        with contextlib.suppress(DriveError):
+            self._recorder.flush()

@@ -1,0 +1,313 @@
+"""The Temporal side of the load generator: the only module of it that knows the SDK.
+
+A start is one raw call without the SDK's retries, so that the first attempt has a latency of its
+own; what may be retried is then retried by the SDK's own policy and under the same request id, so
+that the engine starts one workflow only. The end of a run is awaited by a long poll for its close
+event, so its time is the client's and includes the way back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from google.protobuf.message import Message
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import EventType, HistoryEventFilterType
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
+    StartWorkflowExecutionRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig, WorkflowService
+
+from harness.drive.endings import BY_STATUS
+from harness.errors import UnavailableError
+from harness.journal.records import Ending
+from harness.load.engine import Clock, Sample
+from harness.load.samples import FAILURE, LOST, SampleOutcome
+from harness.load.settings import FIRST_TASK_SLI, Security, Settings
+from harness.load.workload import Workload
+
+CONNECT_WITHIN_S: Final = 10.0
+ATTEMPT_TIMEOUT: Final = timedelta(seconds=10)
+POLL_TIMEOUT: Final = timedelta(seconds=60)  # the engine ends a long poll after 20 s itself
+RETRIED: Final = frozenset(
+    {
+        RPCStatusCode.DATA_LOSS,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.OUT_OF_RANGE,
+        RPCStatusCode.UNAVAILABLE,
+    }
+)
+UNSEEN: Final = frozenset(  # statuses after which the end of a run can never be seen
+    {
+        RPCStatusCode.INVALID_ARGUMENT,
+        RPCStatusCode.PERMISSION_DENIED,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.UNIMPLEMENTED,
+    }
+)
+CLOSED: Final[Mapping[int, tuple[SampleOutcome, str]]] = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: (SampleOutcome.OK, ""),
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: (SampleOutcome.FAIL, FAILURE),
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: (SampleOutcome.FAIL, "canceled"),
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: (SampleOutcome.FAIL, "terminated"),
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: (SampleOutcome.FAIL, "timed_out"),
+}
+_RETRY: Final = RetryConfig()
+_BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
+_LONGEST_CAUSE: Final = 100
+
+
+class TemporalDriver:
+    """Starts the workflows of a workload over one connection, for all tenants."""
+
+    def __init__(
+        self, settings: Settings, workload: Workload, prefix: str, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._workload = workload
+        self._prefix = prefix
+        self._clock = clock
+        self._random = random.Random(settings.seed)
+        self._client: Client | None = None
+        self._follow_first_task = settings.sli == FIRST_TASK_SLI
+
+    async def open(self) -> None:
+        """Connect and see that each tenant's namespace is there."""
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                self._client = await _connected(self._settings)
+                for tenant in self._settings.tenants:
+                    await self._see(tenant.namespace)
+        except (RuntimeError, TimeoutError, OSError) as error:
+            raise UnavailableError(
+                f"engine {self._settings.address}: cannot be reached within {CONNECT_WITHIN_S:g} s "
+                f"({_short(error)}); check TEMPORAL_ADDRESS, TLS and that it runs"
+            ) from None
+
+    async def close(self) -> None:
+        """Let go of the client; the SDK closes the connection."""
+        self._client = None
+
+    async def start(self, sample: Sample) -> bool:
+        """Start the sample's workflow; sets its attempts and the times of its answers."""
+        request = self._request(sample)
+        given_up_ns = self._clock() + (_RETRY.max_elapsed_time_millis or 0) * 1_000_000
+        pause_s = _RETRY.initial_interval_millis / 1000
+        while True:
+            sample.attempts += 1
+            try:
+                answer = await self._service.start_workflow_execution(
+                    request, retry=False, timeout=ATTEMPT_TIMEOUT
+                )
+            except RPCError as error:
+                late = self._clock() + pause_s * 1e9 > given_up_ns
+                if error.status not in RETRIED or late or sample.attempts > _RETRY.max_retries:
+                    outcome = _OUTCOMES[BY_STATUS[error.status]]
+                    sample.end(outcome, f"start:{error.status.name}")
+                    return False
+            else:
+                sample.answered_ns = self._clock()
+                sample.first_attempt_ns = sample.answered_ns if sample.attempts == 1 else 0
+                sample.run_id = answer.run_id
+                return True
+            spread = _RETRY.randomization_factor
+            await asyncio.sleep(pause_s * self._random.uniform(1 - spread, 1 + spread))
+            pause_s = min(pause_s * _RETRY.multiplier, _RETRY.max_interval_millis / 1000)
+
+    async def follow(self, sample: Sample) -> None:
+        """Wait for the end of the sample's run, through continue-as-new and workflow retries."""
+        if self._follow_first_task:
+            await self._first_task(sample)
+        while not sample.completed_ns:
+            event = await self._close_event(sample)
+            if event is None:
+                return
+            if following := _following_run(event):
+                sample.run_id = following
+            else:
+                sample.completed_ns = self._clock()
+                outcome, cause = CLOSED[event.event_type]
+                if cause == FAILURE:
+                    failure = event.workflow_execution_failed_event_attributes.failure
+                    cause = f"{FAILURE}{failure_name(failure)}"[:_LONGEST_CAUSE]
+                sample.end(outcome, cause)
+
+    async def _first_task(self, sample: Sample) -> None:
+        token = b""
+        while not sample.first_task_ns:
+            answer = await self._poll(sample, token, HistoryEventFilterType(1))
+            if answer is None:
+                return
+            if any(_ends_first_task(event) for event in answer.history.events):
+                sample.first_task_ns = self._clock()
+            token = answer.next_page_token
+            if not token:
+                return
+
+    async def _close_event(self, sample: Sample) -> HistoryEvent | None:
+        """The event that closed the current run; None if the sample was ended without it."""
+        token = b""
+        while True:
+            answer = await self._poll(sample, token, HistoryEventFilterType(2))
+            if answer is None:
+                return None
+            for event in answer.history.events:
+                if event.event_type in CLOSED or _following_run(event):
+                    return event
+            token = answer.next_page_token
+
+    async def _poll(
+        self, sample: Sample, token: bytes, kind: HistoryEventFilterType.ValueType
+    ) -> GetWorkflowExecutionHistoryResponse | None:
+        """One long poll, tried until it is answered; None if the sample was ended instead."""
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._settings.tenants[sample.tenant].namespace,
+            execution=WorkflowExecution(
+                workflow_id=f"{self._prefix}-{sample.index}", run_id=sample.run_id
+            ),
+            wait_new_event=True,
+            history_event_filter_type=kind,
+            skip_archival=True,
+            next_page_token=token,
+        )
+        for attempt in range(1_000_000):
+            try:
+                return await self._service.get_workflow_execution_history(
+                    request, retry=False, timeout=POLL_TIMEOUT
+                )
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    sample.end(SampleOutcome.FAIL, LOST)
+                    return None
+                if error.status in UNSEEN:
+                    sample.end(SampleOutcome.INFO, f"follow:{error.status.name}")
+                    return None
+            pause_s = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
+            await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
+        return None
+
+    def _request(self, sample: Sample) -> StartWorkflowExecutionRequest:
+        tenant = self._settings.tenants[sample.tenant]
+        workflow_id = f"{self._prefix}-{sample.index}"
+        argument = self._workload.argument(tenant.tenant, workflow_id)
+        return StartWorkflowExecutionRequest(
+            namespace=tenant.namespace,
+            workflow_id=workflow_id,
+            workflow_type=WorkflowType(name=self._workload.workflow_type),
+            task_queue=TaskQueue(name=tenant.task_queue),
+            input=Payloads(
+                payloads=[
+                    Payload(
+                        metadata={"encoding": b"json/plain"}, data=msgspec.json.encode(argument)
+                    )
+                ]
+            ),
+            identity="harness-load",
+            request_id=f"{workflow_id}-start",
+        )
+
+    async def _see(self, namespace: str) -> None:
+        for attempt in range(40):
+            try:
+                await self._service.describe_namespace(
+                    DescribeNamespaceRequest(namespace=namespace), timeout=ATTEMPT_TIMEOUT
+                )
+                return
+            except RPCError as error:
+                # a namespace takes a moment from being registered to being known
+                if attempt == 39 or error.status is RPCStatusCode.PERMISSION_DENIED:
+                    raise UnavailableError(
+                        f"engine {self._settings.address}: namespace {namespace}: {error.message}"
+                    ) from None
+            await asyncio.sleep(0.1)
+
+    @property
+    def _service(self) -> WorkflowService:
+        assert self._client is not None, "the driver is not open"
+        return self._client.workflow_service
+
+
+_OUTCOMES: Final = {Ending.FAIL: SampleOutcome.FAIL, Ending.INFO: SampleOutcome.INFO}
+
+
+def failure_name(failure: Failure) -> str:
+    """What a failed run failed of: the cause that a saga names after it compensated, else its type.
+
+    A saga that could not compensate failed of that, whatever made it compensate.
+    """
+    info = failure.application_failure_info
+    if info.type != "SagaFailed":
+        return info.type or failure.WhichOneof("failure_info") or "unknown"
+    detail = _detail(info.details.payloads)
+    if detail.get("outcome") != "compensated":
+        return str(detail.get("outcome") or info.type)
+    return str(detail.get("cause") or info.type)
+
+
+def _detail(payloads: Any) -> dict[str, Any]:
+    with contextlib.suppress(msgspec.MsgspecError, IndexError):
+        return msgspec.json.decode(payloads[0].data, type=dict[str, Any])
+    return {}
+
+
+def _following_run(event: HistoryEvent) -> str:
+    """The run that carries on after a closed one: continued as new, retried, or by cron."""
+    attributes: Message | None = getattr(event, event.WhichOneof("attributes") or "", None)
+    return str(getattr(attributes, "new_execution_run_id", ""))
+
+
+def _ends_first_task(event: HistoryEvent) -> bool:
+    return event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+
+
+async def _connected(settings: Settings) -> Client:
+    while True:
+        try:
+            return await Client.connect(
+                settings.address,
+                namespace=settings.tenants[0].namespace,
+                tls=_tls(settings.security),
+                rpc_metadata=_token(settings.security),
+                identity="harness-load",
+            )
+        except RuntimeError:
+            # an engine that was started a moment ago; the caller's deadline ends this
+            await asyncio.sleep(0.1)
+
+
+def _tls(security: Security) -> TLSConfig | bool:
+    if not security.ca:
+        return False
+    return TLSConfig(
+        server_root_ca_cert=Path(security.ca).read_bytes(),
+        client_cert=Path(security.certificate).read_bytes() if security.certificate else None,
+        client_private_key=Path(security.key).read_bytes() if security.key else None,
+        domain=security.server_name or None,
+    )
+
+
+def _token(security: Security) -> dict[str, str | bytes]:
+    if not security.token_file:
+        return {}
+    return {"authorization": f"Bearer {Path(security.token_file).read_text().strip()}"}
+
+
+def _short(error: BaseException) -> str:
+    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

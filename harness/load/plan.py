@@ -1,0 +1,153 @@
+"""The plan of arrivals: when each saga is meant to start and for whom, fixed before the run.
+
+A shape says how many arrivals are expected by a moment and, inversely, by when a number of them is
+expected. Evenly spaced arrivals are the inverse at 0, 1, 2, …; Poisson arrivals are the inverse at
+the points of a Poisson process of rate 1. A new shape (ramp, step, day) needs these two only.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, get_args
+
+from harness.errors import UsageError
+
+LEAST_RATE_PER_S: Final = 0.01
+MOST_RATE_PER_S: Final = 5_000.0
+LEAST_DURATION_S: Final = 1.0
+MOST_DURATION_S: Final = 7 * 86_400.0
+MOST_ARRIVALS: Final = 10_000_000
+MOST_WEIGHT: Final = 1_000
+
+Spacing = Literal["even", "poisson"]
+SPACINGS: Final[tuple[Spacing, ...]] = get_args(Spacing)
+
+
+class Shape(Protocol):
+    """How the expected number of arrivals grows over a run of `duration_s`."""
+
+    @property
+    def duration_s(self) -> float:
+        """The length of the run."""
+        ...
+
+    def expected(self, until_s: float) -> float:
+        """How many arrivals are expected before `until_s`; 0 at 0, never falling."""
+        ...
+
+    def moment_s(self, count: float) -> float:
+        """When `count` arrivals are expected to have happened: the inverse of `expected`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """The same rate throughout."""
+
+    rate_per_s: float
+    duration_s: float
+
+    def expected(self, until_s: float) -> float:
+        """How many arrivals are expected before `until_s`."""
+        return self.rate_per_s * until_s
+
+    def moment_s(self, count: float) -> float:
+        """When `count` arrivals are expected to have happened."""
+        return count / self.rate_per_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Arrivals in their order: intended offsets from the beginning, and the tenants' turns.
+
+    Arrival i is meant for `offsets_ns[i]` and for tenant `turns[i % len(turns)]`, a position in
+    the list of tenants.
+    """
+
+    offsets_ns: array[int]
+    turns: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.offsets_ns)
+
+    def tenant(self, index: int) -> int:
+        """The position of the tenant whose turn arrival `index` is."""
+        return self.turns[index % len(self.turns)]
+
+
+def make_plan(shape: Shape, spacing: Spacing, weights: Sequence[int], seed: int) -> Plan:
+    """The plan of a shape; the same arguments give the same plan.
+
+    `weights` are the tenants' shares, in whole parts. Raises `UsageError` for a plan that would
+    be empty or hold more than `MOST_ARRIVALS`.
+    """
+    expected = shape.expected(shape.duration_s)
+    if expected > MOST_ARRIVALS:
+        raise UsageError(
+            f"{expected:,.0f} arrivals are more than a plan can hold ({MOST_ARRIVALS:,}): "
+            "lower the rate or shorten the duration"
+        )
+    counts = _even(expected) if spacing == "even" else _poisson(expected, random.Random(seed))
+    offsets = array("q", (round(shape.moment_s(count) * 1e9) for count in counts))
+    if not offsets:
+        raise UsageError(
+            f"the plan of seed {seed} has no arrival: raise the rate or lengthen the duration"
+        )
+    return Plan(offsets_ns=offsets, turns=turns(weights))
+
+
+def problems_of(rate_per_s: float, duration_s: float) -> list[str]:
+    """What is wrong with a rate and a duration, each with its bounds; nothing if they are fine."""
+    problems = []
+    if not LEAST_RATE_PER_S <= rate_per_s <= MOST_RATE_PER_S:
+        problems.append(
+            f"rate {rate_per_s:g}: give {LEAST_RATE_PER_S:g} to {MOST_RATE_PER_S:g} "
+            "arrivals per second"
+        )
+    if not LEAST_DURATION_S <= duration_s <= MOST_DURATION_S:
+        problems.append(
+            f"duration {duration_s:g}: give {LEAST_DURATION_S:g} to {MOST_DURATION_S:g} seconds"
+        )
+    if not problems and rate_per_s * duration_s > MOST_ARRIVALS:
+        problems.append(
+            f"rate {rate_per_s:g} for {duration_s:g} s is {rate_per_s * duration_s:,.0f} arrivals, "
+            f"a plan holds {MOST_ARRIVALS:,}"
+        )
+    return problems
+
+
+def turns(weights: Sequence[int]) -> list[int]:
+    """One cycle of smooth weighted round robin: each tenant its weight of times, well mixed.
+
+    Raises `UsageError` for weights that are no whole numbers from 1 to `MOST_WEIGHT`.
+    """
+    if not weights or not all(1 <= weight <= MOST_WEIGHT for weight in weights):
+        raise UsageError(
+            f"weights {list(weights)}: give each tenant a whole number from 1 to {MOST_WEIGHT}"
+        )
+    divisor = math.gcd(*weights)
+    shares = [weight // divisor for weight in weights]
+    credit = [0] * len(shares)
+    cycle = []
+    for _ in range(sum(shares)):
+        credit = [have + share for have, share in zip(credit, shares, strict=True)]
+        turn = credit.index(max(credit))
+        credit[turn] -= sum(shares)
+        cycle.append(turn)
+    return cycle
+
+
+def _even(expected: float) -> Iterator[float]:
+    # a run of 10 s at 0.3/s has arrivals at 0, 3.3, 6.7 s: what lies at its very end is left out
+    return (float(count) for count in range(math.ceil(round(expected, 6))))
+
+
+def _poisson(expected: float, random_numbers: random.Random) -> Iterator[float]:
+    count = random_numbers.expovariate(1.0)
+    while count < expected:
+        yield count
+        count += random_numbers.expovariate(1.0)

@@ -1,0 +1,14 @@
+"""The conformance suites: saga programs and acts, each feeding catalogue IDs.
+
+`SUITES` is the list that a drive imports; each module is a pytest module as well, whose items are
+the catalogue IDs that it feeds.
+"""
+
+SUITES = (
+    "scenarios.conformance.test_isolation",
+    "scenarios.conformance.test_authorization",
+    "scenarios.conformance.test_idempotency",
+    "scenarios.conformance.test_determinism",
+    "scenarios.conformance.test_audit",
+    "scenarios.conformance.test_durability",
+)

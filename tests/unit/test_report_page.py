@@ -1,0 +1,305 @@
+"""The page of realistic trials, made by hand: complete, self-contained, safe, small."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness.catalogue import load_catalogue
+from harness.checks.check import Clause, Witness
+from harness.checks.verdict import Verdict
+from harness.journal.read import from_records, hand_made_manifest
+from harness.journal.records import (
+    Answer,
+    Decision,
+    Disposition,
+    Effect,
+    Ending,
+    Fault,
+    Gauge,
+    LoadRun,
+    Operation,
+    Part,
+    Record,
+    Subject,
+    Timing,
+)
+from harness.outcome import Outcome
+from reports import Trial, render, summary_json, write_report
+from reports.samples import ROW
+
+S = 1_000_000_000
+MS = 1_000_000
+BOOT_NS = 5_000 * S
+WALL_NS = 1_763_866_477 * S
+DAY_NS = 86_400 * S
+NOW_NS = WALL_NS + 7_200 * S
+HOSTILE = "</script><b>saga\u202e</b> \x00'\"&"
+MODES = {
+    "FM-01": ("200 with decision true", Answer.ALLOW),
+    "FM-02": ("200 with decision false", Answer.DENY),
+    "FM-05": ("403 whose body says allow", Answer.NONE),
+    "FM-16": ("the connection is accepted and nothing is ever sent", Answer.NONE),
+    "FM-18": ("the body of an allow drips, byte by byte, beyond the deadline", Answer.NONE),
+    "FM-20": ("reset before any answer", Answer.NONE),
+    "FM-22": ("a whole allow, but Content-Length announces more; then closed", Answer.NONE),
+    "FM-31": ("no decision", Answer.NONE),
+    "FM-32": ("decision is the string true", Answer.NONE),
+    "FM-48": ("302 to an address that says allow", Answer.NONE),
+}
+MUTANTS = {"INV-PDP-3": ["allows-the-string-true", "reads-with-a-timeout-per-byte"]}
+
+
+def at(second: float) -> dict[str, int]:
+    """Both times of a record, that many seconds after the trial's beginning."""
+    return {"at_ns": BOOT_NS + int(second * S), "wall_ns": WALL_NS + int(second * S)}
+
+
+def parts(*, ours: bool) -> list[Record]:
+    worker = "reference worker" if ours else "billing-worker"
+    return [
+        Part(**at(0), subject=Subject.ENGINE, ours=ours, name="temporal", version="1.31.0",
+             details={"store": "in memory", "history shards": "1"}),
+        Part(**at(0), subject=Subject.WORKER, ours=ours, name=worker, version="0.1.0",
+             details={"sdk": "temporalio 1.18.1", "contract": "1.0"}, lacks=["versioning"]),
+        Part(**at(0), subject=Subject.PDP, ours=True, name="PDP double", version="0.1.0"),
+        Part(**at(0), subject=Subject.SERVICES, ours=True, name="service doubles"),
+        Part(**at(0), subject=Subject.EXPORTER, ours=ours, name="reference exporter"),
+        Part(**at(0), subject=Subject.GENERATOR, ours=True, name="load generator"),
+    ]  # fmt: skip
+
+
+def verdict(assertion_id: str, outcome: Outcome, reason: str, **fields: Any) -> Verdict:
+    catalogue = load_catalogue()
+    level = catalogue.get(assertion_id).level if assertion_id in catalogue else "M"
+    given = {"subject": "worker", "ours": True, "profile": "core", "trial": "verify-1"}
+    return Verdict(
+        id=assertion_id, level=level, outcome=outcome, reason=reason, **{**given, **fields}
+    )
+
+
+def asked(mode: str, direction: str, saga: str, attempt: int, second: float) -> Decision:
+    """A question to the PDP that was met in that mode."""
+    answer = MODES[mode][1]
+    lasted = 1.0 if mode in ("FM-16", "FM-18") else 0.004
+    return Decision(
+        **at(second + lasted), seq=int(second * 1000), received_ns=at(second)["at_ns"],
+        tenant="alpha", saga_id=saga, step=1, direction=direction, workflow_id=f"wf-{saga}",
+        run_id="r", attempt=attempt, idempotency_key=f"{saga}:1:{direction}", action="rms.reserve",
+        resource=mode.lower(), mode=mode, answer=answer, ended_by="peer",
+    )  # fmt: skip
+
+
+def effect(saga: str, direction: str, attempt: int, second: float) -> Effect:
+    return Effect(
+        **at(second), seq=int(second * 1000), received_ns=at(second)["at_ns"], service="rms",
+        operation="reserve", direction=direction, tenant="alpha", saga_id=saga, step=1,
+        workflow_id=f"wf-{saga}", run_id="r", attempt=attempt, status=200,
+        idempotency_key=f"{saga}:1:{direction}", disposition=Disposition.APPLIED,
+    )  # fmt: skip
+
+
+def pdp_records() -> Iterator[Record]:
+    """Every mode in both directions; FM-32 lets one compensation through."""
+    for number, mode in enumerate(MODES):
+        for direction in ("forward", "compensation"):
+            saga, begin = f"s-{mode}-{direction}", 3.0 + number
+            attempts = 1 if MODES[mode][1] is not Answer.NONE else 3
+            yield from (asked(mode, direction, saga, a, begin + a) for a in range(1, attempts + 1))
+            if mode == "FM-01" or (mode == "FM-32" and direction == "compensation"):
+                yield effect(saga, direction, 1, begin + 1.01)
+
+
+def verify_trial(**manifest: Any) -> Trial:
+    """A conformance run on the reference platform: mostly kept, one breach, one too thin."""
+    records = [*parts(ours=True), *pdp_records()]
+    phases = {"server start": 1.9, "workers": 2.4, "drive": 27.3, "histories": 3.1, "checks": 0.9}
+    records += [Timing(**at(40), what=what, seconds=s) for what, s in phases.items()]
+    ids = [a.id for a in load_catalogue() if not a.attest and not a.not_yet and a.area != "slo"]
+    verdicts = [
+        verdict(i, Outcome.PASS, "kept in all the evidence there is", figures={"sagas": 214})
+        for i in ids
+        if i not in ("INV-PDP-3", "INV-DET-4", "EVT-4", "DUR-5", "INV-IDEM-1")
+    ]
+    verdicts += [
+        verdict(
+            "INV-PDP-3", Outcome.FAIL,
+            "1 of 20 cells let a request through without an allow: FM-32, compensation",
+            figures={"modes": 10, "cells": 20, "false_allows": 1, "slowest_close_ms": 1003.4},
+            witnesses=[
+                Witness(text="FM-32, compensation: rms.release applied at seq 10010 after an "
+                             'answer of {"decision": "true"}', path="journal/doubles.jsonl"),
+                Witness(text=f"workflow {HOSTILE}", path="histories/alpha/wf 1.json"),
+            ],
+            clauses=[
+                Clause(name="no false allow", outcome=Outcome.FAIL, reason="1 of 20 cells"),
+                Clause(name="closed within the deadline", outcome=Outcome.PASS),
+            ],
+        ),
+        verdict("INV-IDEM-1", Outcome.PASS, "86 crashes, each effect applied once",
+                figures={"crash_points": 86, "suppressed": 91, "applied_twice": 0}),
+        verdict("INV-DET-4", Outcome.INCONCLUSIVE,
+                "the worker was killed before any history had 20 events, so nothing was replayed"),
+        verdict("EVT-4", Outcome.WAIVED, "2 of 9 canceled runs have no event",
+                subject="exporter", waiver="EXP-7: exporter learns cancellation in 0.4, owner Ana, "
+                "until 2026-01-31", before_waiver="fail: 2 of 9 canceled runs have no event"),
+        verdict("DUR-5", Outcome.PASS, "41 sagas compensated in reverse order",
+                figures={"sagas": 41, "compensations": 97}),
+        verdict("DUR-5", Outcome.PASS, "stock and money add up", subject="services",
+                figures={"imbalance": 0}),
+        verdict("INV-VER-1", Outcome.NOT_APPLICABLE, "the worker declares that it lacks versioning"),
+    ]  # fmt: skip
+    given = {
+        "trial_id": "verify-1",
+        "started_wall_ns": WALL_NS,
+        "ended_wall_ns": WALL_NS + 41 * S,
+        "asked": ids,
+        "seed": 20251123,
+        "tenants": {"alpha": "alpha-ns", "beta": "beta-ns"},
+        "parameters": {"pdp_deadline_ms": 1000, "start_p95_limit_ms": 100, "horizon_s": 45},
+        "environment": {"python": "3.11.9", "cpus": "2", "kernel": "6.1.0", "temporal": "1.31.0"},
+        "target": {"engine": {"address": "127.0.0.1:7233", "tls": False}},
+    }
+    journal = from_records(records, manifest=hand_made_manifest(**{**given, **manifest}))
+    return Trial(journal, verdicts, Path("/out/verify-1"))
+
+
+def samples(rows: int, rate: float, *, seed: int = 1, begin_s: float = 5.0) -> bytes:
+    """Arrivals at a constant rate; a stall of two seconds in the middle, a few refusals."""
+    random = np.random.default_rng(seed)
+    table = np.zeros(rows, dtype=ROW)
+    intended = BOOT_NS + int(begin_s * S) + (np.arange(rows) / rate * S).astype(np.int64)
+    late = random.exponential(0.15e6, rows).astype(np.int64)
+    service = random.lognormal(np.log(18e6), 0.45, rows)
+    middle = intended[rows // 2]
+    stall = np.clip((middle + 2 * S - intended), 0, None) * (intended >= middle)
+    table["intended_ns"], table["sent_ns"] = intended, intended + late
+    table["completed_ns"] = intended + late + service.astype(np.int64) + stall
+    refused = random.random(rows) < 0.001
+    table["outcome"] = refused
+    return table.tobytes()
+
+
+def load_run(raw: bytes, rate: float, seconds: float, rows: int) -> LoadRun:
+    return LoadRun(
+        **at(seconds + 10), workload="start", mode="constant", rate_per_s=rate, duration_s=seconds,
+        warmup_s=5, seed=7, planned=rows, sent=rows, not_sent=0, lateness_p99_ns=700_000,
+        lateness_max_ns=2_100_000, cpu_share=0.41, samples="samples/start.bin", rows=rows,
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )  # fmt: skip
+
+
+def load_trial(rows: int = 12_000, rate: float = 100.0) -> Trial:
+    """A load run on the user's own worker."""
+    raw = samples(rows, rate)
+    slo = {"profile": "load", "trial": "load-1", "ours": False}
+    verdicts = [
+        verdict("SLO-START-1", Outcome.FAIL, "p95 is above the limit at 95 % confidence",
+                subject="engine", **slo,
+                figures={"limit_ms": 100, "p95_ms": 112.4181, "bound_ms": 131.9, "n": 11_489}),
+        verdict("SLO-REL-1", Outcome.INCONCLUSIVE,
+                "2 400 runs are too few to claim 99.9 % at 95 % confidence; it takes 2 995",
+                **slo, figures={"target_share": 0.999, "measured_share": 0.99999,
+                                "bound_share": 0.99875, "n": 2_400}),
+        verdict("INV-PDP-3", Outcome.PASS, "no false allow", **slo, figures={"cells": 20}),
+    ]  # fmt: skip
+    manifest = hand_made_manifest(
+        trial_id="load-1", arm="load", profile="load", started_wall_ns=WALL_NS - 3 * DAY_NS,
+        ended_wall_ns=WALL_NS - 3 * DAY_NS + 131 * S,
+    )  # fmt: skip
+    records = [*parts(ours=False), load_run(raw, rate, rows / rate, rows)]
+    earlier = [msgspec.structs.replace(r, wall_ns=r.wall_ns - 3 * DAY_NS) for r in records]
+    journal = from_records(earlier, manifest=manifest, histories={"samples/start.bin": raw})
+    return Trial(journal, verdicts, Path("/out/load-1"))
+
+
+def chaos_records() -> Iterator[Record]:
+    """A cut of the worker's link for 12 s: the backlog grows and drains, starts go on."""
+    phases = {"planned": (0.0, {"duration_s": 12}), "injected": (20.0, {}),
+              "bit": (20.2, {"established_before": 3, "established_after": 0,
+                             "answer_after": "refused"}),
+              "healed": (32.0, {"answer_healed": "accepted"})}  # fmt: skip
+    for phase, (second, evidence) in phases.items():
+        yield Fault(**at(second), fault_id="cut-1", name="link cut", phase=phase,
+                    target="worker → engine", evidence=evidence)  # fmt: skip
+    yield Fault(**at(45), fault_id="kill-2", name="worker killed", phase="injected",
+                target="worker calm", evidence={"signal": "SIGKILL"})  # fmt: skip
+    random = np.random.default_rng(3)
+    for tick in range(240):
+        second = tick * 0.25
+        behind = max(0.0, 20 * min(second - 20, 12)) if second < 32 else max(0, 240 - 30 * (second - 32))
+        yield Gauge(**at(second), name="backlog", value=behind if second > 20 else 0)
+        yield Gauge(**at(second), name="open_sagas", value=12 + behind + random.normal(0, 1.5))
+        for tenant in ("alpha", "beta"):
+            ok = not (20.3 < second < 32 and tenant == "alpha")
+            yield Gauge(**at(second), name="probe_ok", tenant=tenant, value=float(ok))
+    for number in range(1200):
+        second = number / 20
+        lost = 20 < second < 32 and number % 9 == 0
+        yield Operation(**at(second), name="start", workflow_id=f"wf-{number}",
+                        ending=Ending.INFO if lost else Ending.OK, invoked_ns=0)  # fmt: skip
+        if not 20.2 < second < 32:
+            yield effect(f"c-{number}", "forward", 1, second + 0.1)
+
+
+def chaos_trial() -> Trial:
+    """An interrupted chaos run."""
+    told = {"profile": "chaos", "trial": "chaos-1"}
+    verdicts = [
+        verdict("DUR-2", Outcome.PASS, "every acknowledged saga ended, no effect twice", **told,
+                figures={"sagas": 1200, "applied_twice": 0, "drained_s": 8.0}),
+        verdict("INV-DET-4", Outcome.PASS, "63 histories replayed after restarts", **told),
+    ]  # fmt: skip
+    manifest = hand_made_manifest(
+        trial_id="chaos-1", arm="chaos", profile="chaos", started_wall_ns=WALL_NS,
+        ended_wall_ns=WALL_NS + 60 * S, ended="interrupted",
+    )  # fmt: skip
+    journal = from_records([*parts(ours=True), *chaos_records()], manifest=manifest)
+    return Trial(journal, verdicts, Path("/out/chaos-1"))
+
+
+def all_trials() -> list[Trial]:
+    return [verify_trial(), load_trial(), chaos_trial()]
+
+
+def page(*trials: Trial, **options: Any) -> str:
+    modes = {mode: described for mode, (described, _) in MODES.items()}
+    given = {"mutants": MUTANTS, "modes": modes, "now_wall_ns": NOW_NS}
+    return render(trials, **{**given, **options})
+
+
+class Addresses(HTMLParser):
+    """Every address that the page could fetch or go to, and every element's name and id."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ids: list[str] = []
+        self.elements: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.elements.append(tag)
+        self.found += [
+            given[n] for n in ("src", "href", "action", "srcset", "data") if n in given
+        ]
+        if "id" in given:
+            self.ids.append(given["id"])
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def merged() -> str:
+    return page(*all_trials(), base=Path("/out"))
