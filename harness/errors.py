@@ -2,8 +2,10 @@
 
     HarnessError
      ├─ UsageError            the user's: a wrong option, ID or file (exit 64)
-     │   └─ TargetFileError       the target file has problems; all are listed
+     │   ├─ TargetFileError       the target file has problems; all are listed
+     │   └─ ChaosFileError        the same of a schedule (harness.faults.chaos_file)
      ├─ UnavailableError      something needed is not there before the run begins (exit 69)
+     │   └─ ToxiproxyError        Toxiproxy refuses or is gone (harness.faults.toxiproxy)
      ├─ EvidenceError         the recorded evidence cannot be judged (exit 64)
      │   ├─ TruncatedJournal      a footer or the manifest is missing
      │   ├─ TamperedJournal       a digest or a count does not match
@@ -42,7 +44,7 @@ class TargetFileError(UsageError):
     def __init__(self, path: str, problems: Sequence[str]) -> None:
         self.path = path
         self.problems = tuple(problems)
-        super().__init__("\n".join(f"{path}:{problem}" for problem in problems))
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
 
 
 class UnavailableError(HarnessError):

@@ -27,14 +27,21 @@ _BISECTIONS: Final = 60
 def percentile(ordered: Sequence[T], share: float) -> T:
     """The nearest-rank percentile: the smallest value with at least `share` at or below it.
 
-    `ordered` ascends; nothing is interpolated, so the answer is one of the samples. `share` is
-    read as the decimal that it prints as (0.07 of 100 samples are 7). Raises `ValueError` without
-    samples.
+    `ordered` ascends; nothing is interpolated, so the answer is one of the samples. Raises
+    `ValueError` without samples.
     """
-    if not ordered:
+    return ordered[percentile_rank(len(ordered), share) - 1]
+
+
+def percentile_rank(samples: int, share: float) -> int:
+    """The rank (from 1) of the nearest-rank percentile in an ordered sample.
+
+    `share` is read as the decimal that it prints as: 0.07 of 100 samples are 7. Raises
+    `ValueError` without samples.
+    """
+    if samples < 1:
         raise ValueError("no samples, so no percentile")
-    rank = math.ceil(Fraction(repr(share)) * len(ordered))
-    return ordered[max(rank, 1) - 1]
+    return max(1, math.ceil(Fraction(repr(share)) * samples))
 
 
 def upper_rank(samples: int, share: float, confidence: float) -> int | None:

@@ -76,9 +76,8 @@ def _waivers(path: Path | None) -> list[dict[str, str]]:
 
 def suites(arm: str) -> tuple[str, ...]:
     """The suite modules of an arm; scenarios are named, never imported statically."""
-    if arm != "verify":
-        return ()
-    return tuple(importlib.import_module("scenarios.conformance").SUITES)
+    package = {"verify": "scenarios.conformance", "chaos": "scenarios.chaos"}.get(arm)
+    return tuple(importlib.import_module(package).SUITES) if package else ()
 
 
 def progress() -> Progress:

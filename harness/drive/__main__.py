@@ -17,7 +17,7 @@ import msgspec
 
 from harness.doubles.client import DoublesClient
 from harness.drive.cases import Run, drive_cases, runs_of
-from harness.drive.connect import connect, server_version
+from harness.drive.connect import connect_all, server_version
 from harness.drive.evidence import await_audit, export_histories
 from harness.drive.plan import DrivePlan
 from harness.drive.session import Drive, SupervisorLink
@@ -25,6 +25,9 @@ from harness.errors import EXIT_BUG, HarnessError
 from harness.journal.manifest import JOURNAL
 from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite
+
+
+ACT_DEADLINE_S = 180.0
 
 
 def main() -> None:
@@ -62,7 +65,7 @@ async def _main(plan: DrivePlan, writer: SegmentWriter) -> int:
 
 
 async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) -> None:
-    clients = await connect(plan)
+    clients = await connect_all(plan.engine, plan.tenants)
     async with DoublesClient(plan.control) as doubles:
         drive = Drive(plan=plan, writer=writer, clients=clients, doubles=doubles, supervisor=link)
         suites = [importlib.import_module(name).SUITE for name in plan.suites]
@@ -115,7 +118,7 @@ async def _act(drive: Drive, act: Act) -> None:
     module, _, function = act.call.partition(":")
     async with drive.timed(f"act: {act.name}"):
         await drive.call("act", getattr(importlib.import_module(module), function)(drive),
-                         case=act.name, deadline_s=drive.plan.horizon_s)
+                         case=act.name, deadline_s=ACT_DEADLINE_S)
 
 
 if __name__ == "__main__":

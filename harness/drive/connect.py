@@ -16,27 +16,31 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
-from harness.drive.plan import DrivePlan, EnginePlan
+from harness.drive.plan import EnginePlan, TenantPlan
 from harness.errors import UnavailableError
 
 RETENTION_DAYS = 90
 CONNECT_WITHIN_S = 20.0
 
 
-async def connect(plan: DrivePlan) -> dict[str, Client]:
-    """One client for each tenant; raises `UnavailableError` for what cannot be reached."""
-    first = await _client(plan.engine, plan.tenants[0].namespace, within_s=CONNECT_WITHIN_S)
-    clients = {plan.tenants[0].name: first}
-    for tenant in plan.tenants[1:]:
-        clients[tenant.name] = await _client(plan.engine, tenant.namespace, within_s=5)
-    for tenant in plan.tenants:
-        if plan.engine.register_namespaces:
+async def connect_all(engine: EnginePlan, tenants: list[TenantPlan]) -> dict[str, Client]:
+    """One client for each tenant, its namespace registered if the engine is ours.
+
+    Raises `UnavailableError` for what cannot be reached.
+    """
+    first = await one_client(engine, tenants[0].namespace, within_s=CONNECT_WITHIN_S)
+    clients = {tenants[0].name: first}
+    for tenant in tenants[1:]:
+        clients[tenant.name] = await one_client(engine, tenant.namespace, within_s=5)
+    for tenant in tenants:
+        if engine.register_namespaces:
             await _register(first, tenant.namespace)
-        await _describe(clients[tenant.name], tenant.namespace, plan.engine.address)
+        await describe_namespace(clients[tenant.name], tenant.namespace, engine.address)
     return clients
 
 
-async def _client(engine: EnginePlan, namespace: str, within_s: float) -> Client:
+async def one_client(engine: EnginePlan, namespace: str, within_s: float) -> Client:
+    """A connected client; raises `UnavailableError` if the engine cannot be reached in time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
     while True:
@@ -101,15 +105,17 @@ async def server_version(client: Client) -> str:
     return answer.server_version
 
 
-async def _describe(client: Client, namespace: str, address: str) -> None:
-    for attempt in range(50):
+async def describe_namespace(client: Client, namespace: str, address: str,
+                             attempts: int = 50) -> None:
+    """Raises `UnavailableError` unless the namespace is there and may be seen."""
+    for attempt in range(attempts):
         try:
             await client.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=namespace)
             )
             return
         except RPCError as error:
-            if attempt == 49 or error.status is RPCStatusCode.PERMISSION_DENIED:
+            if attempt == attempts - 1 or error.status is RPCStatusCode.PERMISSION_DENIED:
                 raise UnavailableError(
                     f"engine {address}: namespace {namespace}: {error.message}; create it or "
                     "correct tenants[].namespace in the target file"

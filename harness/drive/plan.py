@@ -25,6 +25,13 @@ class EnginePlan(msgspec.Struct, frozen=True, kw_only=True):
     token_env: str = ""
 
 
+class Steady(msgspec.Struct, frozen=True, kw_only=True):
+    """A steady arrival of sagas, for the arm that breaks things under it."""
+
+    rate_per_s: float
+    duration_s: float
+
+
 class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One drive: which suites, for which IDs, against what."""
 
@@ -40,6 +47,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     horizon_s: float = 60.0
     event_lag_ms: int = 10_000
     defects: list[str] = []
+    steady: Steady | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

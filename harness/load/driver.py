@@ -69,6 +69,8 @@ CLOSED: Final[Mapping[int, tuple[SampleOutcome, str]]] = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: (SampleOutcome.FAIL, "terminated"),
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: (SampleOutcome.FAIL, "timed_out"),
 }
+_ALL: Final = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
+_CLOSE: Final = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
 _RETRY: Final = RetryConfig()
 _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 _LONGEST_CAUSE: Final = 100
@@ -77,9 +79,7 @@ _LONGEST_CAUSE: Final = 100
 class TemporalDriver:
     """Starts the workflows of a workload over one connection, for all tenants."""
 
-    def __init__(
-        self, settings: Settings, workload: Workload, prefix: str, clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, workload: Workload, prefix: str, clock: Clock) -> None:
         self._settings = settings
         self._workload = workload
         self._prefix = prefix
@@ -152,7 +152,7 @@ class TemporalDriver:
     async def _first_task(self, sample: Sample) -> None:
         token = b""
         while not sample.first_task_ns:
-            answer = await self._poll(sample, token, HistoryEventFilterType(1))
+            answer = await self._poll(sample, token, _ALL)
             if answer is None:
                 return
             if any(_ends_first_task(event) for event in answer.history.events):
@@ -165,7 +165,7 @@ class TemporalDriver:
         """The event that closed the current run; None if the sample was ended without it."""
         token = b""
         while True:
-            answer = await self._poll(sample, token, HistoryEventFilterType(2))
+            answer = await self._poll(sample, token, _CLOSE)
             if answer is None:
                 return None
             for event in answer.history.events:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from harness.load.plan import Plan, turns
-from harness.load.samples import CAPACITY, HORIZON, INTERRUPTED, SampleOutcome
+from harness.load.samples import CAPACITY, GENERATOR, HORIZON, INTERRUPTED, SampleOutcome
 
 LEAD_NS: Final = 100_000_000  # from being ready to the first planned arrival
 GRACE_S: Final = 1.0  # what is in flight may still end when the run is told to stop
@@ -86,7 +86,7 @@ class Pace(Protocol):
 
 async def wait_until(due_ns: int, clock: Clock, stopped: Callable[[], bool]) -> None:
     """Return when a time has come, never before it, or soon after being stopped."""
-    while (left := (due_ns - clock()) / 1e9) > 0 and not stopped():
+    while (left := (due_ns - clock()) / 1e9) > 0 and not stopped():  # noqa: ASYNC110 - a time
         await asyncio.sleep(_whole_ms(left))
 
 
@@ -107,9 +107,7 @@ class Planned:
     _next: int = 0
     _begin_ns: int = 0
 
-    async def arrivals(
-        self, begin_ns: int, stopped: Callable[[], bool]
-    ) -> AsyncIterator[Arrival]:
+    async def arrivals(self, begin_ns: int, stopped: Callable[[], bool]) -> AsyncIterator[Arrival]:
         """Each arrival of the plan at its offset from `begin_ns`."""
         self._begin_ns = begin_ns
         while self._next < len(self.plan) and not stopped():
@@ -136,9 +134,7 @@ class Tokens:
     clock: Clock = time.monotonic_ns
     count: int = 0
 
-    async def arrivals(
-        self, begin_ns: int, stopped: Callable[[], bool]
-    ) -> AsyncIterator[Arrival]:
+    async def arrivals(self, begin_ns: int, stopped: Callable[[], bool]) -> AsyncIterator[Arrival]:
         """Evenly spaced arrivals at the rate of the moment; none without a token."""
         cycle = turns(self.weights)
         last_ns, index = begin_ns, 0
@@ -164,7 +160,7 @@ class Tokens:
 class Engine:
     """One run of the open loop. `ready`, `finished`, `sent` and `unfinished` may be read at will.
 
-    `failure` is the exception that ended the run before it could begin, or a bug.
+    `failure` is the exception that ended the run: the platform is not there, or a bug of ours.
     """
 
     driver: Driver
@@ -263,8 +259,10 @@ class Engine:
             sample.end(SampleOutcome.INFO, HORIZON)
         except asyncio.CancelledError:
             sample.end(SampleOutcome.INFO, INTERRUPTED)
-        except Exception as error:  # noqa: BLE001 - whatever happened, its row must be written
-            sample.end(SampleOutcome.INFO, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the border of this task; its row is written
+            sample.end(SampleOutcome.INFO, GENERATOR)
+            self.failure = self.failure or error
+            self._stopped = True
         finally:
             if not self._abandoned:
                 self._ended.append(sample)

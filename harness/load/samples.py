@@ -48,6 +48,7 @@ MOST_CAUSES: Final = 255
 # Causes that the generator itself gives; all others come from the platform's answers.
 HORIZON: Final = "horizon"  # not ended when the run's horizon was reached
 INTERRUPTED: Final = "interrupted"  # the generator was told to stop: nothing is known of it
+GENERATOR: Final = "generator"  # a bug of the generator: nothing is known of it
 CAPACITY: Final = "in_flight_cap"  # not sent: too many were in flight
 LOST: Final = "lost"  # the start was acknowledged and the engine knows nothing of it
 FAILURE: Final = "failure:"  # the run failed; the failure's type follows

@@ -10,9 +10,9 @@
 | `HARNESS_LOAD_WARMUP_S` | cut from latencies; default a tenth of the duration, at most 10 |
 | `HARNESS_LOAD_HORIZON_S` | how long after its intended start a saga may end, default 60 |
 | `HARNESS_LOAD_IN_FLIGHT` | arrivals beyond so many unfinished ones are not sent, default 5000 |
-| `HARNESS_LOAD_SLI` | `first_task_completed` makes the driver follow first tasks; other names of the parameter `workflow_start_sli` change nothing in what is measured |
+| `HARNESS_LOAD_SLI` | the parameter `workflow_start_sli`; first tasks are followed for it alone |
 | `HARNESS_LOAD_PER_USER` | interactive mode: arrivals per second of one Locust user, default 1 |
-| `HARNESS_LOAD_TRIAL`, `HARNESS_LOAD_TRIAL_ID` | the trial's folder (with `journal/` and `samples/`) and its id; without them nothing is recorded, which the planned mode does not allow |
+| `HARNESS_LOAD_TRIAL`, `HARNESS_LOAD_TRIAL_ID` | the trial's folder and id; without, no record |
 """
 
 from __future__ import annotations

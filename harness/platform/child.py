@@ -155,10 +155,10 @@ class Children:
 
     async def start(self, role: str, command: Sequence[str], *,
                     env: Mapping[str, str] | None = None, cwd: Path | None = None,
-                    stdin: bool = False) -> Child:
+                    stdin: bool = False, whole_env: bool = False) -> Child:
         """Start `command` in a group of its own under a guard.
 
-        `env` is added to the environment. Raises `UnavailableError` if it cannot be started.
+        `env` is added to the environment, or is all of it with `whole_env`. Raises `UnavailableError` if it cannot be started.
         """
         lifeline_read, lifeline = os.pipe()
         report, report_write = os.pipe()
@@ -168,7 +168,7 @@ class Children:
             popen = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the guard is small
                 argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                env={**({} if whole_env else os.environ), "PYTHONUNBUFFERED": "1", **(env or {})},
                 pass_fds=(lifeline_read, report_write), start_new_session=True,
             )
         except OSError as error:

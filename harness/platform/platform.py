@@ -102,7 +102,7 @@ class Platform:
         if self.target.worker.external:
             return
         command = list(self.breakage.worker or self.target.worker.command or ())
-        env = self._worker_env(group)
+        env = self.worker_environment(group)
         child = await self._children.start(f"worker-{group}-{len(self.workers)}", command, env=env,
                                            cwd=_cwd(self.target.worker.cwd))
         self.workers[group] = child
@@ -129,7 +129,8 @@ class Platform:
             lacks=self.lacks,
         ))
 
-    def _worker_env(self, group: str) -> dict[str, str]:
+    def worker_environment(self, group: str) -> dict[str, str]:
+        """What the worker of a group is told, as the contract says."""
         assert self.doubles is not None
         return {
             **self._engine_env(self.worker_address or self.address),

@@ -29,7 +29,7 @@ def find_toxiproxy(progress: Progress) -> Path:
     """
     if on_path := shutil.which(PROGRAM):
         return _accepted(Path(on_path).absolute())
-    built = cache_folder() / f"toxiproxy-{_DOTTED}" / PROGRAM
+    built = _built()
     build(
         f"{_MODULE}/cmd/server@v{_DOTTED}",
         into=built,
@@ -38,6 +38,18 @@ def find_toxiproxy(progress: Progress) -> Path:
         progress=progress,
     )
     return built
+
+
+def known_toxiproxy() -> Path | None:
+    """The one that a run would use now without building; None if there is none yet."""
+    on_path = shutil.which(PROGRAM)
+    if on_path:
+        return Path(on_path)
+    return _built() if _built().exists() else None
+
+
+def _built() -> Path:
+    return cache_folder() / f"toxiproxy-{_DOTTED}" / PROGRAM
 
 
 def _accepted(path: Path) -> Path:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -86,8 +87,8 @@ class Settings:
     audit_url: str
     state: Path
     prefix: str = ""
-    find_every_ms: int = 250
-    pace_ms: int = 500
+    find_every_ms: int = 500
+    pace_ms: int = 750
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Settings:
@@ -99,8 +100,8 @@ class Settings:
             audit_url=env.text("HARNESS_AUDIT_URL"),
             state=Path(env.text("HARNESS_EXPORTER_STATE")),
             prefix=env.text("HARNESS_AUDIT_PREFIX", ""),
-            find_every_ms=env.integer("REFERENCE_FIND_EVERY_MS", 250),
-            pace_ms=env.integer("REFERENCE_PACE_MS", 500),
+            find_every_ms=env.integer("REFERENCE_FIND_EVERY_MS", 500),
+            pace_ms=env.integer("REFERENCE_PACE_MS", 750),
         )
         env.check()
         return settings
@@ -157,8 +158,8 @@ class Namespace:
         self._polls = asyncio.Semaphore(LONG_POLLS)
         self._stopping = False
 
-    async def start(self) -> None:
-        """Returns when everything that can be found is followed."""
+    async def start(self) -> list[asyncio.Task[None]]:
+        """Returns the finders when everything that can be found is followed; none ever ends."""
         for workflow_id, run_id in self._cursors.unfinished(self._tenant.namespace):
             self._follow(workflow_id, run_id)
         while not await self._find(None):  # noqa: ASYNC110 - the engine is asked again
@@ -169,6 +170,7 @@ class Namespace:
             (None, ALL_EVERY_S),
         ):
             self._finders.append(asyncio.create_task(self._keep_finding(window_s, every_s)))
+        return self._finders
 
     async def stop(self) -> None:
         """Deliver what was read, and end; the rest is read again by the next exporter."""
@@ -321,12 +323,22 @@ async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
                 Namespace(tenant, client, settings, cursors, sink)
                 for tenant, client in zip(settings.tenants, clients, strict=True)
             ]
-            token = asyncio.create_task(settings.engine.keep_token(clients))
-            await asyncio.gather(*(namespace.start() for namespace in namespaces))
+            finders = await asyncio.gather(*(namespace.start() for namespace in namespaces))
             say_ready(contract=CONTRACT_VERSION, part="exporter")
-            await stop.wait()
-            token.cancel()
+            await _first_end(
+                stop.wait(), settings.engine.keep_token(clients), *itertools.chain(*finders)
+            )
             await asyncio.gather(*(namespace.stop() for namespace in namespaces))
+
+
+async def _first_end(*ends: Awaitable[Any]) -> None:
+    """Wait until one ends, and raise what it ended with."""
+    tasks = [asyncio.ensure_future(end) for end in ends]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()
 
 
 def main(parts: Parts = DEFAULT) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -77,11 +78,12 @@ class Engine:
             await asyncio.sleep(CONNECT_EVERY_S)
 
     async def keep_token(self, clients: Sequence[Client]) -> None:
-        """Take up a token that was exchanged in its file, for ever."""
-        while self.token_file:
+        """Take up a token that was exchanged in its file; never returns."""
+        while True:
             await asyncio.sleep(TOKEN_REREAD_S)
-            for client in clients:
-                client.rpc_metadata = self.metadata()
+            with contextlib.suppress(OSError):  # being replaced
+                for client in clients:
+                    client.rpc_metadata = self.metadata()
 
 
 class Environment:

@@ -12,6 +12,7 @@ A mutant is the same process with one part replaced:
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -121,23 +122,14 @@ async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
         running = [asyncio.create_task(worker.run()) for worker in workers]
         beside: list[asyncio.Task[Any]] = [
             asyncio.create_task(stop.wait()),
-            asyncio.create_task(_ready(workers, parts)),
+            asyncio.create_task(_ready(workers, parts, stop)),
             asyncio.create_task(settings.engine.keep_token(clients)),
         ]
-        await _first_end([*running, beside[0]], beside[1])
+        await asyncio.wait([*running, *beside], return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*(worker.shutdown() for worker in workers), return_exceptions=True)
         for task in beside:
             task.cancel()
         await asyncio.gather(*running)
-
-
-async def _first_end(ends: list[asyncio.Task[Any]], ready: asyncio.Task[Any]) -> None:
-    """Wait until one of the tasks ends, or getting ready fails."""
-    waiting: set[asyncio.Task[Any]] = {*ends, ready}
-    while True:
-        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if done != {ready} or ready.exception() is not None:
-            return
 
 
 def _outside(settings: Settings, parts: Parts, http: aiohttp.ClientSession) -> Outside:
@@ -194,7 +186,7 @@ def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
     )
 
 
-async def _ready(workers: Sequence[Worker], parts: Parts) -> None:
+async def _ready(workers: Sequence[Worker], parts: Parts, stop: asyncio.Event) -> None:
     """Print the line of the contract once the engine has seen every queue being polled."""
     await asyncio.gather(*(_polled(worker) for worker in workers))
     say_ready(
@@ -203,6 +195,7 @@ async def _ready(workers: Sequence[Worker], parts: Parts) -> None:
         sdk=f"temporalio {temporalio.service.__version__}",
         lacks=list(parts.lacks),
     )
+    await stop.wait()
 
 
 async def _polled(worker: Worker) -> None:
@@ -229,6 +222,8 @@ async def _polled(worker: Worker) -> None:
 
 def main(parts: Parts = DEFAULT) -> NoReturn:
     """Run the worker until SIGTERM."""
+    # the SDK warns of every failed attempt with a traceback; most are part of the programme
+    logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
     run(lambda stop: serve(Settings.from_environment(os.environ), parts, stop))
 
 

@@ -13,15 +13,17 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from google.protobuf.json_format import MessageToDict
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import (
     Client,
     WorkflowFailureError,
@@ -167,6 +169,8 @@ async def ready(started: asyncio.subprocess.Process, log: Path) -> dict[str, Any
         async for line in started.stdout:
             if line.startswith(b"HARNESS-READY "):
                 declared: dict[str, Any] = json.loads(line.removeprefix(b"HARNESS-READY "))
+                if "part" not in declared:
+                    fit("ready", declared)
                 return declared
     raise AssertionError(f"ended without a ready line, see {log}")
 
@@ -298,8 +302,8 @@ async def test_a_business_failure_is_compensated_in_reverse(platform: Platform) 
         "s-bf", step(0, "r"), step(1, "r"), step(3, "broke"), step(2, "r")
     )
     failure = await failure_of(handle)
-    assert failure.type == "SagaFailed"
-    assert failure.non_retryable
+    assert (failure.type, failure.non_retryable) == ("SagaFailed", True)
+    fit("failure-detail", failure.details[0])
     assert failure.details[0] == {
         "saga_id": "s-bf",
         "tenant": "alpha",
@@ -316,7 +320,9 @@ async def test_a_business_failure_is_compensated_in_reverse(platform: Platform) 
         "ams.revoke",
         "rms.release",
     ]
-    assert (await handle.query("state"))["phase"] == "failed"
+    state = await handle.query("state")
+    assert state["phase"] == "failed"
+    fit("state", state)
 
 
 async def test_a_denied_step_is_neither_called_nor_retried(platform: Platform) -> None:
@@ -381,6 +387,7 @@ async def test_signals_and_results_survive_continue_as_new(platform: Platform) -
     await whole.signal("deliver", {"name": "go", "id": "i-1"})
     await whole.signal("deliver", {"name": "go", "id": "i-1"})
     result = await handle.result()
+    fit("result", result)
     assert [s["step"] for s in result["steps"]] == [0, 6]
     assert result["signals"] == ["i-0", "i-1"]
     assert platform.outside.effects("s-can.c") == ["cpms.provision"]
@@ -420,12 +427,7 @@ async def test_a_misfit_ends_the_run(platform: Platform, argument: Any) -> None:
 async def test_a_killed_worker_is_replaced_and_goes_on(engine: Platform) -> None:
     """A worker of its own queue is killed while a service holds its answer."""
     queue = [{"tenant": "alpha", "namespace": "ns-alpha", "task_queue": "tq-killed"}]
-    crash = Platform(
-        outside=engine.outside,
-        folder=engine.folder,
-        client=engine.client,
-        env={**engine.env, "HARNESS_TENANTS": json.dumps(queue)},
-    )
+    crash = replace(engine, env=engine.env | {"HARNESS_TENANTS": json.dumps(queue)})
     argument = to_json(
         SagaProgram(
             tenant="alpha",
@@ -452,6 +454,27 @@ async def test_a_killed_worker_is_replaced_and_goes_on(engine: Platform) -> None
         assert keys == ["s-kill:0:forward"] * 2
         second.send_signal(signal.SIGTERM)
         await asyncio.wait_for(second.wait(), 10)
+
+
+async def test_a_versioned_worker_serves_its_version(engine: Platform) -> None:
+    queue = [{"tenant": "alpha", "namespace": "ns-alpha", "task_queue": "tq-versioned"}]
+    version = {"HARNESS_DEPLOYMENT": "reference", "HARNESS_BUILD_ID": "b-1"}
+    versioned = replace(engine, env=engine.env | version | {"HARNESS_TENANTS": json.dumps(queue)})
+    async with versioned.part("worker"):
+        await engine.client.workflow_service.set_worker_deployment_current_version(
+            SetWorkerDeploymentCurrentVersionRequest(
+                namespace="ns-alpha", deployment_name="reference", build_id="b-1"
+            )
+        )
+        argument = to_json(SagaProgram(tenant="alpha", saga_id="s-v", nodes=[step(0, "r")]))
+        handle = await engine.client.start_workflow(
+            "ReferenceSaga",
+            argument,
+            id="w-s-v",
+            task_queue="tq-versioned",
+            execution_timeout=timedelta(seconds=PATIENCE_S),
+        )
+        assert (await handle.result())["outcome"] == "completed"
 
 
 async def test_every_history_replays(platform: Platform) -> None:
@@ -488,6 +511,25 @@ async def test_the_exporter_delivers_every_transition_once_it_is_started_again(
     assert all(event == same[0] for same in by_id.values() for event in same)
     failed = [e for e in outside.audited if e["type"] == "activity.failed"]
     assert Counter(e["data"]["reason"] for e in failed).keys() >= {"BusinessFailure"}
+
+
+async def test_what_was_sent_fits_the_schemas(engine: Platform) -> None:
+    outside = engine.outside
+    assert outside.asked
+    assert outside.called
+    assert outside.audited
+    for asked in outside.asked:
+        fit("authorization-request", asked)
+    for _, body, _ in outside.called:
+        fit("service-request", body)
+    for event in outside.audited:
+        fit("audit-event", event["data"])
+
+
+def fit(schema: str, value: Any) -> None:
+    """Raise unless the value fits a schema of the contract."""
+    path = ROOT / "harness" / "contract" / "schemas" / f"{schema}.json"
+    jsonschema.validate(value, json.loads(path.read_text()))
 
 
 AUDITED = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness.contract
@@ -122,6 +122,7 @@ def programs(nodes: st.SearchStrategy[Any]) -> st.SearchStrategy[written.SagaPro
 PROGRAMS = programs(LEAVES | st.builds(written.Child, program=programs(LEAVES)))
 
 
+@settings(deadline=None)
 @given(PROGRAMS)
 def test_what_the_harness_writes_fits_and_is_read_as_meant(program: written.SagaProgram) -> None:
     plain = json.loads(json.dumps(written.to_json(program)))
@@ -150,6 +151,7 @@ ODD = (
 )
 
 
+@settings(max_examples=300, deadline=None)
 @given(PROGRAMS, ODD, st.data())
 def test_the_worker_refuses_exactly_what_does_not_fit(
     program: written.SagaProgram, odd: Any, data: st.DataObject
@@ -197,6 +199,7 @@ def test_a_misfit_in_what_was_reached_is_a_misfit(progress: Any) -> None:
 RESULTS = st.dictionaries(TEXTS, TEXTS, max_size=2)
 
 
+@settings(deadline=None)
 @given(PROGRAMS, st.data())
 def test_what_was_reached_survives_the_journey(
     program: written.SagaProgram, data: st.DataObject

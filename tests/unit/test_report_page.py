@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from harness.catalogue import load_catalogue
 from harness.checks.check import Clause, Witness
 from harness.checks.verdict import Verdict
+from harness.contract import pdp_modes
 from harness.journal.read import from_records, hand_made_manifest
 from harness.journal.records import (
     Answer,
@@ -32,9 +34,9 @@ from harness.journal.records import (
     Subject,
     Timing,
 )
+from harness.load.samples import COLUMNS, Encoder, Origin
 from harness.outcome import Outcome
 from reports import Trial, render, summary_json, write_report
-from reports.samples import ROW
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -44,18 +46,16 @@ DAY_NS = 86_400 * S
 NOW_NS = WALL_NS + 7_200 * S
 HOSTILE = "</script><b>saga\u202e</b> \x00'\"&"
 MODES = {
-    "FM-01": ("200 with decision true", Answer.ALLOW),
-    "FM-02": ("200 with decision false", Answer.DENY),
-    "FM-05": ("403 whose body says allow", Answer.NONE),
-    "FM-16": ("the connection is accepted and nothing is ever sent", Answer.NONE),
-    "FM-18": ("the body of an allow drips, byte by byte, beyond the deadline", Answer.NONE),
-    "FM-20": ("reset before any answer", Answer.NONE),
-    "FM-22": ("a whole allow, but Content-Length announces more; then closed", Answer.NONE),
-    "FM-31": ("no decision", Answer.NONE),
-    "FM-32": ("decision is the string true", Answer.NONE),
-    "FM-48": ("302 to an address that says allow", Answer.NONE),
+    mode.id: mode.answer
+    for mode in pdp_modes.MODES
+    if mode.id in ("FM-01", "FM-02", "FM-05", "FM-16", "FM-18", "FM-20", "FM-31", "FM-32", "FM-48")
 }
-MUTANTS = {"INV-PDP-3": ["allows-the-string-true", "reads-with-a-timeout-per-byte"]}
+MUTANTS = {
+    "INV-PDP-3": [
+        ("string-true", "takes the string true for an allow"),
+        ("deadline-per-read", "limits each read of the answer instead of the whole exchange"),
+    ]
+}
 
 
 def at(second: float) -> dict[str, int]:
@@ -68,6 +68,7 @@ def parts(*, ours: bool) -> list[Record]:
     return [
         Part(**at(0), subject=Subject.ENGINE, ours=ours, name="temporal", version="1.31.0",
              details={"store": "in memory", "history shards": "1"}),
+        Part(**at(0), subject=Subject.DEPLOYMENT, ours=ours, name="reference"),
         Part(**at(0), subject=Subject.WORKER, ours=ours, name=worker, version="0.1.0",
              details={"sdk": "temporalio 1.18.1", "contract": "1.0"}, lacks=["versioning"]),
         Part(**at(0), subject=Subject.PDP, ours=True, name="PDP double", version="0.1.0"),
@@ -88,13 +89,12 @@ def verdict(assertion_id: str, outcome: Outcome, reason: str, **fields: Any) -> 
 
 def asked(mode: str, direction: str, saga: str, attempt: int, second: float) -> Decision:
     """A question to the PDP that was met in that mode."""
-    answer = MODES[mode][1]
     lasted = 1.0 if mode in ("FM-16", "FM-18") else 0.004
     return Decision(
         **at(second + lasted), seq=int(second * 1000), received_ns=at(second)["at_ns"],
         tenant="alpha", saga_id=saga, step=1, direction=direction, workflow_id=f"wf-{saga}",
         run_id="r", attempt=attempt, idempotency_key=f"{saga}:1:{direction}", action="rms.reserve",
-        resource=mode.lower(), mode=mode, answer=answer, ended_by="peer",
+        resource=mode.lower(), mode=mode, answer=MODES[mode], ended_by="peer",
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def pdp_records() -> Iterator[Record]:
     for number, mode in enumerate(MODES):
         for direction in ("forward", "compensation"):
             saga, begin = f"s-{mode}-{direction}", 3.0 + number
-            attempts = 1 if MODES[mode][1] is not Answer.NONE else 3
+            attempts = 1 if MODES[mode] is not Answer.NONE else 3
             yield from (asked(mode, direction, saga, a, begin + a) for a in range(1, attempts + 1))
             if mode == "FM-01" or (mode == "FM-32" and direction == "compensation"):
                 yield effect(saga, direction, 1, begin + 1.01)
@@ -132,15 +132,15 @@ def verify_trial(**manifest: Any) -> Trial:
     verdicts += [
         verdict(
             "INV-PDP-3", Outcome.FAIL,
-            "1 of 20 cells let a request through without an allow: FM-32, compensation",
-            figures={"modes": 10, "cells": 20, "false_allows": 1, "slowest_close_ms": 1003.4},
+            "1 of 18 cells let a request through without an allow: FM-32, compensation",
+            figures={"modes": 9, "cells": 18, "false_allows": 1, "slowest_close_ms": 1003.4},
             witnesses=[
                 Witness(text="FM-32, compensation: rms.release applied at seq 10010 after an "
                              'answer of {"decision": "true"}', path="journal/doubles.jsonl"),
                 Witness(text=f"workflow {HOSTILE}", path="histories/alpha/wf 1.json"),
             ],
             clauses=[
-                Clause(name="no false allow", outcome=Outcome.FAIL, reason="1 of 20 cells"),
+                Clause(name="no false allow", outcome=Outcome.FAIL, reason="1 of 18 cells"),
                 Clause(name="closed within the deadline", outcome=Outcome.PASS),
             ],
         ),
@@ -172,20 +172,33 @@ def verify_trial(**manifest: Any) -> Trial:
     return Trial(journal, verdicts, Path("/out/verify-1"))
 
 
-def samples(rows: int, rate: float, *, seed: int = 1, begin_s: float = 5.0) -> bytes:
-    """Arrivals at a constant rate; a stall of two seconds in the middle, a few refusals."""
-    random = np.random.default_rng(seed)
-    table = np.zeros(rows, dtype=ROW)
+def samples(rows: int, rate: float, *, begin_s: float = 5.0) -> bytes:
+    """Arrivals at a constant rate; a stall of two seconds in the middle, a few that fail."""
+    random = np.random.default_rng(1)
     intended = BOOT_NS + int(begin_s * S) + (np.arange(rows) / rate * S).astype(np.int64)
-    late = random.exponential(0.15e6, rows).astype(np.int64)
-    service = random.lognormal(np.log(18e6), 0.45, rows)
+    sent = intended + random.exponential(0.15e6, rows).astype(np.int64)
     middle = intended[rows // 2]
     stall = np.clip((middle + 2 * S - intended), 0, None) * (intended >= middle)
-    table["intended_ns"], table["sent_ns"] = intended, intended + late
-    table["completed_ns"] = intended + late + service.astype(np.int64) + stall
-    refused = random.random(rows) < 0.001
-    table["outcome"] = refused
-    return table.tobytes()
+    answered = sent + random.lognormal(np.log(18e6), 0.45, rows).astype(np.int64) + stall
+    completed = answered + random.lognormal(np.log(80e6), 0.3, rows).astype(np.int64)
+    failed = random.random(rows) < 0.001
+    answered[failed & (np.arange(rows) % 4 == 0)] = 0
+    values = {
+        "index": np.arange(rows), "intended_ns": intended, "sent_ns": sent,
+        "first_attempt_ns": answered, "answered_ns": answered, "completed_ns": completed,
+        "attempts": np.ones(rows), "outcome": np.where(failed, 2, 1), "cause": failed,
+    }  # fmt: skip
+    origin = Origin(trial_id="load-1", workload="start", workflow_id_prefix="l", tenants=["alpha"],
+                    begin_ns=BOOT_NS + int(begin_s * S), begin_wall_ns=WALL_NS, horizon_s=45)  # fmt: skip
+    encoder = Encoder()
+    encoder.rows = rows
+    columns = [np.asarray(values.get(name, np.zeros(rows)), dtype=code) for name, code in COLUMNS]
+    cause = b"failure:ServiceUnavailable"
+    return b"".join([
+        encoder.begin(origin), struct.pack("<4sI", b"NAME", len(cause)), cause,
+        struct.pack("<4sI", b"ROWS", rows), *(column.tobytes() for column in columns),
+        encoder.end(),
+    ])  # fmt: skip
 
 
 def load_run(raw: bytes, rate: float, seconds: float, rows: int) -> LoadRun:
@@ -203,12 +216,16 @@ def load_trial(rows: int = 12_000, rate: float = 100.0) -> Trial:
     slo = {"profile": "load", "trial": "load-1", "ours": False}
     verdicts = [
         verdict("SLO-START-1", Outcome.FAIL, "p95 is above the limit at 95 % confidence",
-                subject="engine", **slo,
-                figures={"limit_ms": 100, "p95_ms": 112.4181, "bound_ms": 131.9, "n": 11_489}),
+                subject="deployment", **slo,
+                figures={"rate_per_s": 100, "lateness_limit_ms": 10.0, "sli": "user_perceived",
+                         "limit_ms": 100, "confidence": 0.95, "samples": 11_489, "p50_ms": 18.2,
+                         "p95_ms": 112.4181, "p95_upper_ms": 131.9, "p95_lower_ms": 104.25}),
         verdict("SLO-REL-1", Outcome.INCONCLUSIVE,
                 "2 400 runs are too few to claim 99.9 % at 95 % confidence; it takes 2 995",
-                **slo, figures={"target_share": 0.999, "measured_share": 0.99999,
-                                "bound_share": 0.99875, "n": 2_400}),
+                subject="deployment", **slo,
+                figures={"minimum": 0.999, "judged": 2_400, "share": 0.99999,
+                         "share_lower": 0.99875, "share_upper": 1.0,
+                         "not_completed_by_cause": {"failure:ServiceUnavailable": 1}}),
         verdict("INV-PDP-3", Outcome.PASS, "no false allow", **slo, figures={"cells": 20}),
     ]  # fmt: skip
     manifest = hand_made_manifest(
@@ -271,8 +288,7 @@ def all_trials() -> list[Trial]:
 
 
 def page(*trials: Trial, **options: Any) -> str:
-    modes = {mode: described for mode, (described, _) in MODES.items()}
-    given = {"mutants": MUTANTS, "modes": modes, "now_wall_ns": NOW_NS}
+    given = {"mutants": MUTANTS, "now_wall_ns": NOW_NS}
     return render(trials, **{**given, **options})
 
 

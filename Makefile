@@ -1,0 +1,41 @@
+# Thin: a virtual environment from the lock, then `harness` or pytest. See README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: verify test test-long bench setup mutants lint clean
+
+verify: setup
+	$(BIN)/harness verify
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+mutants: setup
+	$(BIN)/harness mutants
+
+test-long: setup
+	$(BIN)/python -m pytest -m "real or long" tests
+	$(BIN)/harness mutants
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+lint: setup
+	$(BIN)/ruff check harness scenarios reports tests
+	$(BIN)/ruff format --check harness scenarios reports tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@echo "setting up $(VENV) from requirements.lock (about two minutes the first time)"
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --progress-bar off --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --no-build-isolation --no-deps -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,262 @@
+"""The reconciliation: what the histories say must be in the audit trail, against what arrived."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from harness.checks.audit.arrivals import Key, Received, received, same_content
+from harness.checks.check import Evidence
+from harness.checks.histories import Run, Transition, remembered, runs
+from harness.contract.transitions import AUDITED
+from harness.journal.records import AuditEvent, Decision, Effect, History, Operation
+
+MISSING: Final = "missing"
+EXTRA: Final = "extra"
+DUPLICATE: Final = "duplicate"
+LATE: Final = "late"
+TENANT: Final = "wrong tenant"
+WRONG: Final = "wrong content"
+REUSED: Final = "reused id"
+KINDS: Final = (MISSING, EXTRA, DUPLICATE, LATE, TENANT, WRONG, REUSED)
+READS: Final = (AuditEvent, Decision, Effect, History, Operation)
+_DECLARED: Final = {
+    "WORKFLOW_EXECUTION_TIMED_OUT": "timed_out_event",
+    "WORKFLOW_EXECUTION_TERMINATED": "terminated_event",
+    "WORKFLOW_EXECUTION_CONTINUED_AS_NEW": "continued_as_new_event",
+}
+_MS: Final = 1_000_000
+
+
+class Meaning(NamedTuple):
+    """The declared meanings: the event type of each history event, and how late it may come.
+
+    `each_attempt` is the type that is emitted for attempts too, for which histories have no event.
+    """
+
+    types: tuple[tuple[str, str], ...]
+    lag_ms: int
+    each_attempt: str
+
+
+class Fault(NamedTuple):
+    """One thing that does not add up: its kind, the event type it belongs to, text and path."""
+
+    kind: str
+    type: str
+    text: str
+    path: str
+
+
+@dataclass(slots=True)
+class Match:
+    """What arrived for one transition."""
+
+    first: Received
+    acknowledged: bool
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """The outcome. `expected`, `matched` and `not_due` count by the type of history event.
+
+    `unjudged` counts events, by their own type, that nothing recorded can confirm or refute.
+    """
+
+    faults: list[Fault] = field(default_factory=list)
+    expected: Counter[str] = field(default_factory=Counter)
+    matched: Counter[str] = field(default_factory=Counter)
+    not_due: Counter[str] = field(default_factory=Counter)
+    unjudged: Counter[str] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
+    lags_ms: list[float] = field(default_factory=list)
+
+
+def meaning(parameters: Mapping[str, Any]) -> Meaning:
+    """The declared meanings out of a profile's parameters, with the defaults of the contract."""
+    prefix = parameters.get("event_type_prefix", "")
+    types = {
+        event: parameters.get(_DECLARED.get(event, ""), name) for event, name in AUDITED.items()
+    }
+    final = parameters.get("activity_failed_event", "final") == "final"
+    return Meaning(
+        types=tuple((event, prefix + name) for event, name in types.items() if name != "none"),
+        lag_ms=int(parameters.get("event_lag_ms", 10_000)),
+        each_attempt="" if final else prefix + types["ACTIVITY_TASK_FAILED"],
+    )
+
+
+@remembered(*READS)
+def reconcile(evidence: Evidence, declared: Meaning) -> Reconciliation:
+    """Match every transition of the histories with the events that arrived, once for each."""
+    return _Matching(evidence, declared).outcome()
+
+
+class _Expected(NamedTuple):
+    run: Run
+    transition: Transition
+    type: str
+
+    @property
+    def since_ns(self) -> int:
+        """When it could be known first: a reset copies events that are older than its run."""
+        return max(self.transition.wall_ns, self.run.reset_ns)
+
+    @property
+    def name(self) -> str:
+        return (
+            f"{self.type} of {self.run.name} event {self.transition.event_id} "
+            f"({self.transition.type})"
+        )
+
+
+class _Matching:
+    """One pass over what was expected and one over what arrived."""
+
+    def __init__(self, evidence: Evidence, declared: Meaning) -> None:
+        self._evidence = evidence
+        self._declared = declared
+        self._types = dict(declared.types)
+        self._runs = {run.history.run_id: run for run in runs(evidence).values()}
+        self._known = _known_runs(evidence)
+        self._expected = self._expectations()
+        self._matches: dict[Key, Match] = {}
+        self._first: dict[tuple[str, str], Received] = {}
+        self._result = Reconciliation()
+
+    def outcome(self) -> Reconciliation:
+        types = set(self._types.values())
+        for event in received(self._evidence):
+            if event.type in types:
+                self._arrived(event)
+            else:
+                self._result.figures["events_of_other_types"] += 1
+        for key, expected in self._expected.items():
+            self._settle(expected, self._matches.get(key))
+        return self._result
+
+    def _expectations(self) -> dict[Key, _Expected]:
+        return {
+            (run.history.run_id, each.event_id): _Expected(run, each, self._types[each.type])
+            for run in self._runs.values()
+            for each in run.transitions
+            if each.type in self._types
+        }
+
+    def _fault(self, kind: str, type_: str, text: str, run: Run | None = None) -> None:
+        path = run.history.path if run else ""
+        self._result.faults.append(Fault(kind, type_, text, path))
+
+    def _arrived(self, event: Received) -> None:
+        if self._is_redelivery(event):
+            match = self._matches.get(event.key) if event.key else None
+            if match is not None:
+                match.acknowledged = match.acknowledged or event.acknowledged
+            return
+        expected = self._expected.get(event.key) if event.key else None
+        if expected is None:
+            self._unexpected(event)
+        elif expected.type != event.type:
+            text = f"{event.name} came for {expected.name}"
+            self._fault(WRONG, expected.type, text, expected.run)
+        else:
+            self._expected_came(event, expected)
+
+    def _is_redelivery(self, event: Received) -> bool:
+        """Whether the same event came before; the same identity with another content is a fault."""
+        if not event.id:
+            return False  # it has no identity, which is the validator's finding
+        first = self._first.setdefault((event.source, event.id), event)
+        if first is event:
+            return False
+        if same_content(first, event):
+            self._result.figures["redelivered"] += 1
+            return True
+        text = f"{event.name} has the source and id of {first.name}, and another content"
+        self._fault(REUSED, event.type, text, self._run(event))
+        return False
+
+    def _run(self, event: Received) -> Run | None:
+        return self._runs.get(event.key[0]) if event.key else None
+
+    def _unexpected(self, event: Received) -> None:
+        run = self._run(event)
+        if run is None:
+            self._of_no_recorded_run(event)
+        elif event.key and event.key[1] > run.last_event_id and not run.closing:
+            self._result.unjudged[event.type] += 1  # the run went on after its export
+        elif event.type == self._declared.each_attempt:
+            self._result.unjudged[event.type] += 1
+        else:
+            text = f"{event.name}: the history has no such transition"
+            self._fault(EXTRA, event.type, text, run)
+
+    def _of_no_recorded_run(self, event: Received) -> None:
+        if event.key is None:
+            text = f"{event.name} names no run and event, so it belongs to no transition"
+            self._fault(EXTRA, event.type, text)
+        elif event.key[0] in self._known:
+            self._result.figures["events_of_runs_without_history"] += 1
+        else:
+            self._fault(EXTRA, event.type, f"{event.name}: nobody knows such a run")
+
+    def _expected_came(self, event: Received, expected: _Expected) -> None:
+        key = (expected.run.history.run_id, expected.transition.event_id)
+        match = self._matches.get(key)
+        if match is not None:
+            text = f"{event.name} came beside {match.first.name}"
+            self._fault(DUPLICATE, expected.type, text, expected.run)
+            return
+        self._matches[key] = Match(event, event.acknowledged)
+        history = expected.run.history
+        if event.tenants != (history.tenant,):
+            named = " and ".join(event.tenants) or "no tenant"
+            text = f"{event.name} names {named}, it happened in {history.tenant}"
+            self._fault(TENANT, expected.type, text, expected.run)
+        for name, says, is_so in (
+            ("namespace", event.namespace, history.namespace),
+            ("workflow_id", event.workflow_id, history.workflow_id),
+            ("transition", _plain(event.transition), _plain(expected.transition.type)),
+        ):
+            if says and says != is_so:
+                text = f"{event.name} says {name} {says}, the history {is_so}"
+                self._fault(WRONG, expected.type, text, expected.run)
+
+    def _settle(self, expected: _Expected, match: Match | None) -> None:
+        self._result.expected[expected.transition.type] += 1
+        if match is None or not match.acknowledged:
+            self._absent(expected, match)
+            return
+        self._result.matched[expected.transition.type] += 1
+        lag_ms = (match.first.arrived_ns - expected.since_ns) / _MS
+        self._result.lags_ms.append(lag_ms)
+        if lag_ms > self._declared.lag_ms:
+            text = f"{expected.name} came {lag_ms:.0f} ms after it"
+            self._fault(LATE, expected.type, text, expected.run)
+
+    def _absent(self, expected: _Expected, match: Match | None) -> None:
+        until_ns = self._evidence.journal.manifest.ended_wall_ns
+        if until_ns and expected.since_ns + self._declared.lag_ms * _MS > until_ns:
+            self._result.not_due[expected.transition.type] += 1
+        elif match is None:
+            self._fault(MISSING, expected.type, f"{expected.name} did not come", expected.run)
+        else:
+            text = f"{expected.name} was refused by the sink and not delivered again"
+            self._fault(MISSING, expected.type, text, expected.run)
+
+
+def _plain(name: str) -> str:
+    """`WorkflowExecutionStarted`, `WORKFLOW_EXECUTION_STARTED` and its long form as one."""
+    return name.replace("_", "").lower().removeprefix("eventtype")
+
+
+def _known_runs(evidence: Evidence) -> set[str]:
+    """The ids of all runs that anybody but the exporter has seen."""
+    known = {operation.run_id for operation in evidence.of(Operation)}
+    known.update(effect.run_id for effect in evidence.of(Effect))
+    known.update(decision.run_id for decision in evidence.of(Decision))
+    for run in runs(evidence).values():
+        known.update(run.linked)
+    return known - {""}

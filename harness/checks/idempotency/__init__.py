@@ -1,0 +1,242 @@
+"""Idempotency: effects applied once, keys that stay, duplicates answered alike, starts deduped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from harness.checks.check import Check, Evidence, Finding
+from harness.checks.histories import (
+    COMPLETED,
+    Coverage,
+    Place,
+    coverage,
+    runs,
+    sagas,
+    steps_of,
+)
+from harness.checks.histories.clauses import Broken, conclude
+from harness.checks.histories.ledger import applied, named, requests
+from harness.checks.idempotency.starts import one_start
+from harness.contract.program import ACTIVITY_TYPES, idempotency_key
+from harness.journal.records import (
+    Disposition,
+    Effect,
+    History,
+    Operation,
+    Program,
+    Record,
+    Subject,
+)
+
+TWICE: Final = "applied more than once"
+NEVER: Final = "completed without its effect"
+CHANGES: Final = "key changes"
+FORMULA: Final = "key is not the contract's"
+SHARED: Final = "key is shared"
+OTHER_ANSWER: Final = "duplicate answered differently"
+OTHER_RESULT: Final = "result differs from the service's"
+_DIRECTIONS: Final = ("forward", "compensation")
+
+
+def effects_happen_once(evidence: Evidence) -> Finding:
+    """ADR, Invariants: "All workflow activities must be idempotent".
+
+    Over the whole ledger no business effect is applied more than once, and every step of a
+    completed saga is applied. Duplicates must have been provoked, forward and compensating.
+    """
+    ledger = requests(evidence)
+    broken = [
+        Broken(TWICE, f"{len(found)} times: {'; '.join(map(named, found))}")
+        for effects in ledger.values()
+        if len(found := applied(effects)) > 1
+    ]
+    broken += _steps_never_applied(evidence)
+    driven = coverage(evidence, "INV-IDEM-1")
+    duplicated = [
+        effects
+        for place, effects in _of_fed(ledger, driven)
+        if sum(each.disposition in _REACHED for each in effects) > 1
+    ]
+    directions = {effects[0].direction for effects in duplicated}
+    lacks = [
+        driven.lacks,
+        *(f"no {each} duplicate was provoked" for each in _DIRECTIONS if each not in directions),
+    ]
+    types = Counter(f"{effects[0].service}.{effects[0].operation}" for effects in duplicated)
+    figures = {
+        "business_effects": len(ledger),
+        "duplicated": len(duplicated),
+        "suppressed": sum(
+            each.disposition is Disposition.SUPPRESSED
+            for effects in ledger.values()
+            for each in effects
+        ),
+        "activity_types_duplicated": f"{len(types)} of {len(ACTIVITY_TYPES)}",
+    }
+    kept = (
+        f"none of {len(ledger)} business effects was applied more than once, though "
+        f"{len(duplicated)} were provoked to be, over {len(types)} activity types"
+    )
+    return conclude((TWICE, NEVER), broken, lacks, kept, figures)
+
+
+_REACHED: Final = frozenset({Disposition.APPLIED, Disposition.SUPPRESSED, Disposition.VOID})
+
+
+def _of_fed(
+    ledger: dict[Place, list[Effect]], driven: Coverage
+) -> Iterator[tuple[Place, list[Effect]]]:
+    fed = {(saga.tenant, saga.saga_id) for saga in driven.fed}
+    return ((place, effects) for place, effects in ledger.items() if place[:2] in fed)
+
+
+def _steps_never_applied(evidence: Evidence) -> Iterator[Broken]:
+    ledger = requests(evidence)
+    driven = sagas(evidence)
+    for run in runs(evidence).values():
+        if run.closing != COMPLETED or (run.tenant, run.saga_id) not in driven:
+            continue
+        for step in steps_of(run.program.get("nodes")):
+            if not applied(ledger.get((run.tenant, run.saga_id, step, "forward"), [])):
+                text = f"{run.name} completed, and its step {step} was never applied"
+                yield Broken(NEVER, text, run.history.path)
+
+
+def keys_stay(evidence: Evidence) -> Finding:
+    """ADR, Invariants: "use Temporal's built-in idempotency keys".
+
+    All requests of one business effect carry one key, whatever attempt or run they belong to; it
+    is the contract's, made from business identity alone; and no two effects of a tenant share one.
+    """
+    ledger = requests(evidence)
+    broken: list[Broken] = []
+    owners: dict[tuple[str, str], Place] = {}
+    for place, effects in ledger.items():
+        broken += _wrong_keys(place, effects)
+        for key in {each.idempotency_key for each in effects}:
+            owner = owners.setdefault((place[0], key), place)
+            if owner != place:
+                text = f"{named(effects[0])}: key {key} belongs to step {owner[2]} of {owner[1]}"
+                broken.append(Broken(SHARED, text))
+    driven = coverage(evidence, "INV-IDEM-4")
+    fed = list(_of_fed(ledger, driven))
+    repeated = sum(len({(e.run_id, e.attempt) for e in effects}) > 1 for _, effects in fed)
+    across = sum(len({each.run_id for each in effects}) > 1 for _, effects in fed)
+    lacks = [
+        driven.lacks,
+        "" if repeated else "no effect was requested by a second attempt",
+        _not_continued(fed, driven),
+    ]
+    figures = {
+        "business_effects": len(ledger),
+        "with_several_attempts": repeated,
+        "with_several_runs": across,
+    }
+    kept = (
+        f"each of {len(ledger)} business effects had one key of its own, {repeated} of them over "
+        f"several attempts and {across} over several runs"
+    )
+    return conclude((CHANGES, FORMULA, SHARED), broken, lacks, kept, figures)
+
+
+def _wrong_keys(place: Place, effects: list[Effect]) -> Iterator[Broken]:
+    _, saga_id, step, direction = place
+    keys = list(dict.fromkeys(each.idempotency_key for each in effects))
+    expected = idempotency_key(saga_id, step, direction)
+    if len(keys) > 1:
+        shown = ", ".join(
+            f"attempt {each.attempt} of run {each.run_id}: {each.idempotency_key}"
+            for each in effects[:4]
+        )
+        yield Broken(CHANGES, f"{named(effects[0])}: {shown}")
+    elif keys != [expected]:
+        yield Broken(FORMULA, f"{named(effects[0])}: {keys[0]!r} and not {expected!r}")
+
+
+def _not_continued(fed: list[tuple[Place, list[Effect]]], driven: Coverage) -> str:
+    """What lacks if sagas were to continue as new, and none was seen in a second run."""
+    continuing = {
+        (saga.tenant, saga.saga_id)
+        for saga in driven.fed
+        if any(node.get("kind") == "continue_as_new" for node in saga.nodes)
+    }
+    seen: dict[tuple[str, str], set[str]] = {}
+    for place, effects in fed:
+        seen.setdefault(place[:2], set()).update(each.run_id for each in effects)
+    if continuing and not any(len(seen.get(saga, ())) > 1 for saga in continuing):
+        return "sagas that continue as new were driven, and none was seen in a second run"
+    return ""
+
+
+def duplicates_are_answered_alike(evidence: Evidence) -> Finding:
+    """ADR, Invariants: "All workflow activities must be idempotent".
+
+    A suppressed duplicate gets the result that the first request got, and that result is what the
+    history records for the activity.
+    """
+    ledger = requests(evidence)
+    first = {place: found for place, effects in ledger.items() if (found := _first(effects))}
+    broken = [
+        Broken(OTHER_ANSWER, f"{named(each)} got another result than attempt {found.attempt}")
+        for place, found in first.items()
+        for each in ledger[place]
+        if each.disposition is Disposition.SUPPRESSED and each.result_sha256 != found.result_sha256
+    ]
+    driven = coverage(evidence, "INV-IDEM-8")
+    fed = {(saga.tenant, saga.saga_id) for saga in driven.fed}
+    known = sagas(evidence)
+    compared = duplicates = 0
+    for run in runs(evidence).values():
+        for activity in run.activities.values():
+            place = (run.tenant, activity.saga_id, activity.step, activity.direction)
+            result = first.get(place)
+            if activity.ended != "completed" or result is None or place[:2] not in known:
+                continue
+            compared += 1
+            duplicates += place[:2] in fed and any(
+                each.disposition is Disposition.SUPPRESSED for each in ledger[place]
+            )
+            if activity.result_sha256 != result.result_sha256:
+                text = f"{run.name} {activity.type}, step {activity.step} {activity.direction}"
+                broken.append(Broken(OTHER_RESULT, text, run.history.path))
+    lacks = [
+        driven.lacks,
+        "" if duplicates else "no activity completed after one of its requests was suppressed",
+    ]
+    figures = {"results_compared": compared, "after_a_duplicate": duplicates}
+    kept = (
+        f"{compared} results in the histories are the services' own, {duplicates} of them after a "
+        "suppressed duplicate"
+    )
+    return conclude((OTHER_ANSWER, OTHER_RESULT), broken, lacks, kept, figures)
+
+
+def _first(effects: list[Effect]) -> Effect | None:
+    """The request whose result all others must get: applied, or found to have nothing to undo."""
+    for disposition in (Disposition.APPLIED, Disposition.VOID):
+        for effect in effects:
+            if effect.disposition is disposition:
+                return effect
+    return None
+
+
+_NEEDS: Final[dict[type[Record], int]] = {Effect: 1, Program: 1, History: 1}
+
+CHECKS: Final[tuple[Check, ...]] = (
+    Check(id="INV-IDEM-1", subject=Subject.WORKER, needs=_NEEDS, judge=effects_happen_once),
+    Check(id="INV-IDEM-4", subject=Subject.WORKER, needs=_NEEDS, judge=keys_stay),
+    Check(
+        id="INV-IDEM-6",
+        subject=Subject.DEPLOYMENT,
+        needs={Operation: 1, History: 0},
+        judge=one_start,
+    ),
+    Check(
+        id="INV-IDEM-8",
+        subject=Subject.WORKER,
+        needs=_NEEDS,
+        judge=duplicates_are_answered_alike,
+    ),
+)

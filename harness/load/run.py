@@ -1,0 +1,66 @@
+"""The load process as the supervisor starts it: Locust without its web interface, one process.
+
+It connects, prints `HARNESS-READY {"mode", "planned", "begin_ns"}`, drives the plan, and ends by
+itself at the latest `deadline_s` after being ready. On SIGTERM and SIGINT it ends within seconds
+and records what was measured. Its exit code is 0, 64 (settings), 69 (no engine at the beginning, no
+disk) or 70 (its own fault); whether the platform kept its promises is for the checks to say.
+
+Below the trial's folder it writes `journal/load.jsonl` (gauges each second, one `LoadRun` at the
+end) and `samples/load.bin` (`samples.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from harness.load.settings import Settings, to_environment
+
+STARTS_WITHIN_S: Final = 30.0  # Locust's imports and the connection
+_ENDS_WITHIN_S: Final = 10.0
+_OURS: Final = ("HARNESS_LOAD_", "HARNESS_TENANTS", "TEMPORAL_")
+
+
+def locust_command(
+    settings: Settings,
+    *,
+    locust_file: Path,
+    environment: Mapping[str, str] | None = None,
+    python: str = sys.executable,
+) -> tuple[list[str], dict[str, str]]:
+    """The argument list and the whole environment of the load process.
+
+    `environment` is what it inherits, by default this process's own, less what would set other
+    options of Locust or other settings of ours. Raises `UsageError` for settings whose plan would
+    be empty or too large.
+    """
+    settings.plan()
+    inherited = {
+        name: value
+        for name, value in (os.environ if environment is None else environment).items()
+        if not name.startswith(("LOCUST_", *_OURS))
+    }
+    command = [
+        python,
+        "-m",
+        "locust",
+        "--locustfile",
+        str(locust_file),
+        "--headless",
+        "--users",
+        "1",
+        "--spawn-rate",
+        "1",
+        "--only-summary",
+        "--loglevel",
+        "WARNING",
+    ]
+    return command, inherited | to_environment(settings)
+
+
+def deadline_s(settings: Settings) -> float:
+    """The longest that the process lives after being ready, seconds."""
+    return settings.duration_s + settings.horizon_s + _ENDS_WITHIN_S

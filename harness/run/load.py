@@ -1,0 +1,94 @@
+"""The load arm: the reference saga at a constant arrival rate, by Locust in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from harness.errors import DriveError, UnavailableError, UsageError
+from harness.load.run import STARTS_WITHIN_S, deadline_s, locust_command
+from harness.load.settings import Security, Settings, Tenant
+from harness.platform.child import Child, Children
+from harness.platform.platform import Platform
+from harness.run.conduct import Ended, conduct, timed
+from harness.run.prepare import prepare
+from harness.run.request import Request
+from harness.run.serve import start_parts
+from harness.trial import Trial
+
+LOCUST_FILE = Path(__file__).parents[2] / "scenarios" / "load" / "saga.py"
+
+
+def load(request: Request, rate_per_s: float, duration_s: float) -> Ended:
+    """One load trial, sealed. Raises `UsageError` for a rate that the target does not allow."""
+    limit = request.target.allow.load
+    if limit is None:
+        raise UsageError("the target does not allow load; allow it in the target file with "
+                         "`allow: {load: {max_rate_per_s: N}}`")
+    if rate_per_s > limit.max_rate_per_s:
+        raise UsageError(f"--rate {rate_per_s:g} is above the target's allow.load.max_rate_per_s "
+                         f"of {limit.max_rate_per_s:g}")
+    dry = Settings(address="127.0.0.1:1", tenants=(Tenant(tenant="a", namespace="a",
+                                                          task_queue="a"),),
+                   rate_per_s=rate_per_s, duration_s=duration_s, seed=request.seed)
+    dry.plan()  # all that is wrong with rate and duration, before anything starts
+
+    async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
+        request.progress("starting the platform")
+        with timed(platform, "set-up: engine, doubles, worker, exporter"):
+            await asyncio.gather(platform.start_engine(), platform.start_doubles())
+            await prepare(platform, children)
+            await start_parts(platform, ["calm"])
+        settings = _settings(request, platform, trial, rate_per_s, duration_s)
+        request.progress(f"{rate_per_s:g} sagas per second for {duration_s:g} s")
+        with timed(platform, "load: all of it"):
+            await _generate(settings, children)
+        with timed(platform, "stopping the platform"):
+            await platform.stop()
+        return {}
+
+    return conduct(request, arm)
+
+
+def _settings(request: Request, platform: Platform, trial: Trial, rate_per_s: float,
+              duration_s: float) -> Settings:
+    engine = request.target.engine
+    tls = engine.tls
+    return Settings(
+        address=platform.address,
+        tenants=tuple(
+            Tenant(tenant=t.name, namespace=t.namespace,
+                   task_queue=platform.queue(t.task_queue, "calm"))
+            for t in request.target.tenants
+        ),
+        security=Security() if tls is None else Security(
+            ca=tls.ca or "", certificate=tls.cert or "", key=tls.key or "",
+            server_name=tls.server_name or "", token_file=engine.token_file or "",
+        ),
+        rate_per_s=rate_per_s, duration_s=duration_s, seed=request.seed,
+        horizon_s=float(request.parameters["horizon_s"]),
+        sli=str(request.parameters["workflow_start_sli"]),
+        trial=trial.folder.resolve(), trial_id=trial.id,
+    )
+
+
+async def _generate(settings: Settings, children: Children) -> None:
+    """Start the generator and wait for its end, which it promises by its deadline."""
+    command, environment = locust_command(settings, locust_file=LOCUST_FILE)
+    generator = await children.start("load", command, env=environment, whole_env=True)
+    await generator.ready(STARTS_WITHIN_S, "the load generator could not begin")
+    try:
+        code = await generator.wait(deadline_s(settings) + 5)
+    except asyncio.CancelledError:
+        await generator.stop(10)  # it writes what was measured
+        raise
+    _require_done(generator, code)
+
+
+def _require_done(generator: Child, code: int | None) -> None:
+    if code is None:
+        raise DriveError(f"the load generator did not end by its deadline{generator.tail()}")
+    if code == UnavailableError.exit_code:
+        raise UnavailableError(f"load generator: {generator.lines[-1]}")
+    if code:
+        raise DriveError(f"the load generator ended with {code}{generator.tail()}")

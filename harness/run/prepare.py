@@ -1,0 +1,63 @@
+"""What an arm without a drive needs done by a process that hosts the SDK: namespaces, version."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from harness.drive.plan import EnginePlan, TenantPlan
+from harness.errors import UnavailableError
+from harness.journal.records import Part, Subject, now
+from harness.platform.child import Children
+from harness.platform.platform import Platform
+from harness.target.model import Target
+
+GROUPS = ("calm", "crash")
+PREPARED_WITHIN_S = 40.0
+
+
+def engine_plan(target: Target, address: str) -> EnginePlan:
+    """How a process that hosts the SDK reaches the engine."""
+    engine = target.engine
+    given = {} if engine.tls is None else msgspec.structs.asdict(engine.tls)
+    return EnginePlan(
+        address=address, register_namespaces=engine.embedded,
+        tls={name: value for name, value in given.items() if value},
+        token_file=engine.token_file or "", token_env=engine.token_env or "",
+    )
+
+
+def tenant_plans(platform: Platform) -> list[TenantPlan]:
+    """The tenants with their task queues by group."""
+    return [
+        TenantPlan(name=t.name, namespace=t.namespace, task_queues={
+            group: platform.queue(t.task_queue, group) for group in GROUPS
+        })
+        for t in platform.target.tenants
+    ]
+
+
+def record_platform(platform: Platform, version: str) -> None:
+    """Record the engine and the deployment as parts of the platform."""
+    platform.record(Part(**now(), subject=Subject.ENGINE, ours=platform.ours, name="temporal",
+                         version=version))
+    platform.record(Part(**now(), subject=Subject.DEPLOYMENT, ours=platform.ours,
+                         name="reference" if platform.ours else "target"))
+
+
+async def prepare(platform: Platform, children: Children) -> None:
+    """Register namespaces where the engine is embedded; raises `UnavailableError` otherwise."""
+    ask = {"engine": engine_plan(platform.target, platform.address),
+           "tenants": tenant_plans(platform)}
+    path = platform.folder / "prepare.json"
+    path.write_bytes(msgspec.json.encode(ask))
+    child = await children.start("prepare", [sys.executable, "-m", "harness.drive.prepare",
+                                             str(path)])
+    try:
+        told = await child.ready(PREPARED_WITHIN_S, "")
+    except UnavailableError:
+        raise UnavailableError(child.lines[-1] if child.lines else "the engine cannot be reached"
+                               ) from None
+    record_platform(platform, msgspec.json.decode(told, type=dict[str, str])["version"])
+    await child.wait(5)

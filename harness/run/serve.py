@@ -1,0 +1,120 @@
+"""Serving the drive: starting its process, answering what it asks, until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told
+from harness.errors import DriveError, HarnessError, UnavailableError
+from harness.platform.child import Child, Children
+from harness.platform.platform import Platform
+from harness.run.conduct import timed
+from harness.run.prepare import engine_plan, record_platform, tenant_plans
+from harness.run.request import Request
+from harness.trial import Trial
+
+DRIVE_DEADLINE_S = 300.0
+SAID_LINES = 30
+Handler = Callable[[Ask], Awaitable[dict[str, Any] | None]]
+
+
+async def start_drive(request: Request, platform: Platform, trial: Trial, children: Children,
+                      steady: Steady | None = None) -> Child:
+    """Start the drive's process with its plan."""
+    assert platform.doubles is not None
+    plan = DrivePlan(
+        trial_id=trial.id, trial=str(trial.folder.resolve()),
+        engine=engine_plan(request.target, platform.address), tenants=tenant_plans(platform),
+        control=platform.doubles.control, suites=list(request.suites), asked=list(request.asked),
+        lacks=platform.lacks, killable=not request.target.worker.external,
+        horizon_s=float(request.parameters["horizon_s"]),
+        event_lag_ms=int(request.parameters["event_lag_ms"]),
+        defects=list(request.breakage.drive), steady=steady,
+    )
+    path = platform.folder / "drive.json"
+    path.write_bytes(msgspec.json.encode(plan))
+    return await children.start("drive", [sys.executable, "-m", "harness.drive", str(path)],
+                                stdin=True)
+
+
+async def serve(request: Request, platform: Platform, drive: Child,
+                more: Mapping[str, Handler] | None = None) -> None:
+    """Answer what the drive asks until it ends; `more` are an arm's own answers."""
+    lines = drive.requests()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DRIVE_DEADLINE_S
+    handlers = {**_handlers(request, platform), **(more or {})}
+    said: list[str] = []
+    try:
+        while line := await asyncio.wait_for(lines.get(), max(0.0, deadline - loop.time())):
+            if line.startswith(ASK):
+                ask = msgspec.json.decode(line.removeprefix(ASK), type=Ask)
+                await _answer(drive, ask, handlers)
+            else:
+                said = [*said, line][-SAID_LINES:]
+    except TimeoutError:
+        raise DriveError(f"the drive did not end within {DRIVE_DEADLINE_S:g} s; see {drive.log}"
+                         ) from None
+    except (asyncio.CancelledError, HarnessError):
+        await drive.stop(5)  # it writes its footer
+        raise
+    code = await drive.wait(5)
+    if code:
+        _raise_for(code, said)
+
+
+def _raise_for(code: int, said: list[str]) -> None:
+    if code == UnavailableError.exit_code:
+        raise UnavailableError(said[-1] if said else "the drive gave up")
+    raise DriveError("\n".join([f"the drive ended with {code}; its last lines:", *said]))
+
+
+async def _answer(drive: Child, ask: Ask, handlers: Mapping[str, Handler]) -> None:
+    handler = handlers.get(ask.ask)
+    if handler is None:
+        raise DriveError(f"the drive asked for {ask.ask}, which nobody knows")
+    try:
+        told = Told(number=ask.number, value=await handler(ask) or {})
+    except UnavailableError as error:
+        if ask.ask == "prepared":
+            raise  # nothing has run yet
+        told = Told(number=ask.number, ok=False, error=str(error))
+    if ask.number:
+        drive.tell(msgspec.json.encode(told).decode())
+
+
+def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
+    async def progress(ask: Ask) -> None:
+        request.progress(ask.text)
+
+    async def prepared(ask: Ask) -> dict[str, Any]:
+        record_platform(platform, ask.text)
+        request.progress("starting workers")
+        with timed(platform, "set-up: workers and exporter"):
+            await start_parts(platform, ask.groups)
+        return {"lacks": platform.lacks}
+
+    async def kill(ask: Ask) -> None:
+        await platform.kill_worker(ask.group)
+
+    async def restart(ask: Ask) -> None:
+        await platform.restart_worker(ask.group)
+
+    return {"progress": progress, "prepared": prepared, "kill-worker": kill,
+            "restart-worker": restart}
+
+
+async def start_parts(platform: Platform, groups: list[str]) -> None:
+    """Start the workers of these groups and the exporter at once; the first failure wins."""
+    results = await asyncio.gather(
+        *(platform.start_worker(group) for group in groups), platform.start_exporter(),
+        return_exceptions=True,
+    )
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

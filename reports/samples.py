@@ -1,0 +1,73 @@
+"""The raw samples of a load run, as columns: the only module that knows how they are stored."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.load.samples import INTERRUPTED, SampleOutcome, read_samples
+
+Column = NDArray[Any]
+
+COMPLETED: Final = "run_completed"
+# What can be meant by the latency of a start, as declared; and the end of the run beside it.
+READINGS: Final[Mapping[str, str]] = {
+    "start_rpc_first_attempt": "first_attempt_ns",
+    "user_perceived": "answered_ns",
+    "first_task_completed": "first_task_ns",
+    COMPLETED: "completed_ns",
+}
+OK: Final = int(SampleOutcome.OK)
+OUTCOMES: Final[Mapping[int, str]] = {
+    OK: "completed",
+    SampleOutcome.FAIL: "failed",
+    SampleOutcome.INFO: "unknown",
+    SampleOutcome.NOT_SENT: "not sent",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """One row for each planned arrival; monotonic nanoseconds, 0 for what did not happen.
+
+    `ends` holds for each reading the moment that it counts to; `cause` numbers `causes`;
+    `told_to_stop` marks what was not sent because the run was ended from outside.
+    """
+
+    begin_ns: int
+    intended_ns: Column
+    sent_ns: Column
+    ends: Mapping[str, Column]
+    outcome: Column
+    cause: Column
+    causes: tuple[str, ...]
+    told_to_stop: Column
+
+    def __len__(self) -> int:
+        return len(self.intended_ns)
+
+
+def decode(raw: bytes) -> Samples:
+    """The samples in a recorded file; raises the matching `EvidenceError`."""
+    read = read_samples(raw)
+    outcome, cause = _column(read.outcome), _column(read.cause)
+    stops = [number for number, name in enumerate(read.causes) if name == INTERRUPTED]
+    return Samples(
+        begin_ns=read.origin.begin_ns,
+        intended_ns=_column(read.intended_ns),
+        sent_ns=_column(read.sent_ns),
+        ends={reading: _column(getattr(read, name)) for reading, name in READINGS.items()},
+        outcome=outcome,
+        cause=cause,
+        causes=read.causes,
+        told_to_stop=(outcome == SampleOutcome.NOT_SENT) & np.isin(cause, stops),
+    )
+
+
+def _column(values: array[int]) -> Column:
+    return np.frombuffer(values, dtype=np.dtype(values.typecode)) if values else np.empty(0, int)

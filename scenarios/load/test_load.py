@@ -1,0 +1,13 @@
+"""Load: the SLOs that a constant arrival rate shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.scenario import Suite
+
+SUITE = Suite(name="load", feeds=("SLO-START-1", "SLO-REL-1"))
+
+
+def test_verdict(verdict: Any) -> None:
+    verdict.show()

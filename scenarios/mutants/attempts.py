@@ -1,0 +1,88 @@
+"""What one attempt of an activity does, services and keys, with one defect each."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import aiohttp
+
+from scenarios.reference.activities import Outside, perform, require_allowed
+from scenarios.reference.call import Call, headers, idempotency_key
+from scenarios.reference.services import ServiceFailed, call_service
+
+# --- idempotency keys -------------------------------------------------------------------------------
+
+
+def random_key(call: Call) -> str:
+    """Fresh for every attempt."""
+    return secrets.token_hex(16)
+
+
+def key_of_attempt(call: Call) -> str:
+    """Carries the attempt."""
+    return f"{idempotency_key(call)}:{call.attempt}"
+
+
+def key_of_run(call: Call) -> str:
+    """Made as Temporal advises, from the run: another one after continue-as-new."""
+    return f"{call.run_id}:{call.step}:{call.direction}"
+
+
+def key_of_saga(call: Call) -> str:
+    """The same for every step of the saga."""
+    return call.saga_id
+
+
+# --- attempts ---------------------------------------------------------------------------------------
+
+
+async def effect_first(outside: Outside, call: Call) -> dict[str, Any]:
+    """Calls the service, then asks whether it may."""
+    given = headers(call, outside.idempotency_key(call))
+    try:
+        result = await outside.call_service(outside.http, outside.services_url, call, given,
+                                            outside.service_deadline_s)
+    except ServiceFailed:
+        return await perform(outside, call)
+    require_allowed(await outside.authorize(outside.http, outside.pdp_url, call, given,
+                                            outside.pdp_deadline_s))
+    return {"result": result}
+
+
+async def second_call_skipped(outside: Outside, call: Call) -> dict[str, Any]:
+    """A retry takes for granted that the attempt before it had its effect."""
+    if call.attempt > 1:
+        return {"result": {"reference": "taken for granted"}}
+    return await perform(outside, call)
+
+
+async def result_of_attempt(outside: Outside, call: Call) -> dict[str, Any]:
+    """Answers with what the attempt made of the result."""
+    answer = await perform(outside, call)
+    return {"result": {**answer["result"], "attempt": call.attempt}}
+
+
+# --- services ---------------------------------------------------------------------------------------
+
+_RESOURCES: Final[dict[tuple[str, int], tuple[str, str]]] = {}
+_RESULTS: Final[dict[tuple[str, int, str], dict[str, Any]]] = {}
+
+
+async def resource_of_first_tenant(http: aiohttp.ClientSession, url: str, call: Call,
+                                   given: Mapping[str, str], deadline_s: float) -> dict[str, Any]:
+    """Resources are kept by saga and step, for all tenants together."""
+    resource, amount = _RESOURCES.setdefault((call.saga_id, call.step),
+                                             (call.resource, call.amount))
+    return await call_service(http, url, replace(call, resource=resource, amount=amount), given,
+                              deadline_s)
+
+
+async def result_of_first_tenant(http: aiohttp.ClientSession, url: str, call: Call,
+                                 given: Mapping[str, str], deadline_s: float) -> dict[str, Any]:
+    """Results are kept by saga, step and direction, for all tenants together."""
+    place = call.saga_id, call.step, call.direction
+    result = await call_service(http, url, call, given, deadline_s)
+    return _RESULTS.setdefault(place, result)

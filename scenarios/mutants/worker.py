@@ -1,0 +1,63 @@
+"""`python -m scenarios.mutants.worker NAME`: the reference worker with one part replaced."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from temporalio.worker import UnsandboxedWorkflowRunner
+
+from scenarios.mutants import attempts, pdp
+from scenarios.mutants.pdp import ALLOWED, asking
+from scenarios.mutants.workflows import compensation, process_state, retries, tenants
+from scenarios.reference.pdp import Ruling
+from scenarios.reference.worker import Parts, main
+
+PARTS: Final[Mapping[str, Parts]] = {
+    # isolation
+    "signals-by-saga-id": Parts(workflow=tenants.SharedSignals, runner=UnsandboxedWorkflowRunner),
+    "resource-by-saga-id": Parts(call_service=attempts.resource_of_first_tenant),
+    "result-by-saga-id": Parts(call_service=attempts.result_of_first_tenant),
+    # authorization
+    "revoke-unasked": Parts(authorize=pdp.skipping("ams.revoke")),
+    "effect-before-question": Parts(perform=attempts.effect_first),
+    "allow-carried-over": Parts(authorize=pdp.carrying_over()),
+    "any-status": Parts(authorize=asking(see=pdp.any_status)),
+    "any-media-type": Parts(authorize=asking(see=pdp.any_media_type)),
+    "any-age": Parts(authorize=asking(see=pdp.any_age)),
+    "lenient-json": Parts(authorize=asking(see=pdp.lenient_json)),
+    "first-json-value": Parts(authorize=asking(see=pdp.first_json_value)),
+    "truthy-decision": Parts(authorize=asking(see=pdp.truthy_decision)),
+    "allow-unless-false": Parts(authorize=asking(see=pdp.not_denied)),
+    "any-context": Parts(authorize=asking(see=pdp.any_context)),
+    "redirects-followed": Parts(authorize=asking(exchange=pdp.following_redirects)),
+    "each-read-timed": Parts(authorize=asking(exchange=pdp.timing_each_read)),
+    "broken-body-taken": Parts(authorize=asking(exchange=pdp.taking_what_came)),
+    "any-size": Parts(authorize=asking(cap_bytes=1 << 30)),
+    "open-without-answer": Parts(authorize=asking(without_answer=ALLOWED)),
+    "unknown-member-refused": Parts(authorize=asking(see=pdp.no_unknown_members)),
+    "chunks-refused": Parts(authorize=asking(see=pdp.no_chunks)),
+    "charset-refused": Parts(authorize=asking(see=pdp.no_charset)),
+    "deny-retried": Parts(authorize=pdp.ruling(Ruling.DENIED, Ruling.UNAVAILABLE)),
+    "deny-ignored": Parts(authorize=pdp.ruling(Ruling.DENIED, Ruling.ALLOWED)),
+    # idempotency
+    "random-key": Parts(idempotency_key=attempts.random_key),
+    "retry-taken-for-done": Parts(perform=attempts.second_call_skipped),
+    "attempt-in-key": Parts(idempotency_key=attempts.key_of_attempt),
+    "run-in-key": Parts(idempotency_key=attempts.key_of_run),
+    "one-key-for-all-steps": Parts(idempotency_key=attempts.key_of_saga),
+    "attempt-in-result": Parts(perform=attempts.result_of_attempt),
+    # determinism
+    "process-counter": Parts(workflow=process_state.Counting, runner=UnsandboxedWorkflowRunner),
+    "hash-seed": Parts(workflow=process_state.Hashing),
+    # durability
+    "forward-order": Parts(workflow=compensation.ForwardOrder),
+    "one-forgotten": Parts(workflow=compensation.OneForgotten),
+    "doubtful-step-forgotten": Parts(workflow=compensation.DoubtfulForgotten),
+    "constant-interval": Parts(workflow=retries.ConstantInterval),
+    "one-attempt-more": Parts(workflow=retries.OneMore),
+}
+
+if __name__ == "__main__":
+    main(PARTS[sys.argv[1]])

@@ -1,0 +1,46 @@
+"""Sagas that are not undone as the contract says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from scenarios.reference.workflow import NOTHING, ReferenceSaga
+
+
+@workflow.defn(name="ReferenceSaga")
+class ForwardOrder(ReferenceSaga):
+    """Compensates in the order in which it went."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def to_compensate(self, unknown: int | None) -> list[int]:
+        return super().to_compensate(unknown)[::-1]
+
+
+@workflow.defn(name="ReferenceSaga")
+class OneForgotten(ReferenceSaga):
+    """Never compensates the saga's first step."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def to_compensate(self, unknown: int | None) -> list[int]:
+        return super().to_compensate(unknown)[:-1]
+
+
+@workflow.defn(name="ReferenceSaga")
+class DoubtfulForgotten(ReferenceSaga):
+    """Takes a step whose outcome is unknown for one that had no effect."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def may_be_applied(self, cause: str) -> bool:
+        return False

@@ -1,0 +1,50 @@
+"""Workflow code whose commands depend on the process that runs it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from scenarios.reference.workflow import NOTHING, ReferenceSaga
+
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Step
+
+RUNS = count()
+MOMENT = timedelta(milliseconds=1)
+
+
+@workflow.defn(name="ReferenceSaga")
+class Counting(ReferenceSaga):
+    """Every other run of a process sleeps before its steps. To be run outside the sandbox."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = next(RUNS)
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    async def step(self, number: int, node: Step) -> None:
+        if self.number % 2:
+            await workflow.sleep(MOMENT)
+        await super().step(number, node)
+
+
+@workflow.defn(name="ReferenceSaga")
+class Hashing(ReferenceSaga):
+    """Sleeps before those steps whose resource has an odd hash, which each process makes anew."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    async def step(self, number: int, node: Step) -> None:
+        if hash(node.resource) % 2:
+            await workflow.sleep(MOMENT)
+        await super().step(number, node)

@@ -1,0 +1,38 @@
+"""Retry policies that are not the program's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+
+from scenarios.reference.workflow import NOTHING, ReferenceSaga
+
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Retry
+
+
+@workflow.defn(name="ReferenceSaga")
+class ConstantInterval(ReferenceSaga):
+    """Does not back off."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def retry_policy(self, retry: Retry) -> RetryPolicy:
+        return super().retry_policy(replace(retry, coefficient=1.0))
+
+
+@workflow.defn(name="ReferenceSaga")
+class OneMore(ReferenceSaga):
+    """Tries once more than it may."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def retry_policy(self, retry: Retry) -> RetryPolicy:
+        return super().retry_policy(replace(retry, max_attempts=retry.max_attempts + 1))
