@@ -45,8 +45,10 @@ def judge_trial(folder: Path, *, salvage: bool = False) -> tuple[Journal, Judgem
             + b"\n"
         )
     except OSError as error:
-        raise UnavailableError(f"{folder / VERDICTS}: {error.strerror}; the journal is whole, "
-                               "judge it again with: harness recheck") from None
+        raise UnavailableError(
+            f"{folder / VERDICTS}: {error.strerror}; the journal is whole, "
+            "judge it again with: harness recheck"
+        ) from None
     return journal, judgement
 
 
@@ -69,8 +71,9 @@ def read_verdicts(folder: Path) -> Judgement:
     try:
         return msgspec.json.decode((folder / VERDICTS).read_bytes(), type=Judgement)
     except (OSError, msgspec.MsgspecError) as error:
-        raise EvidenceError(f"{folder / VERDICTS}: {error}; judge the trial with: harness recheck"
-                            ) from None
+        raise EvidenceError(
+            f"{folder / VERDICTS}: {error}; judge the trial with: harness recheck"
+        ) from None
 
 
 def _day(wall_ns: int) -> datetime.date:

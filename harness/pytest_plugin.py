@@ -35,15 +35,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from harness.catalogue import load_catalogue
 
     catalogue = load_catalogue()
-    metafunc.parametrize("verdict", [
-        pytest.param(each, id=each, marks=_marks(catalogue.get(each)))
-        for each in metafunc.module.SUITE.feeds
-    ], indirect=True)
+    metafunc.parametrize(
+        "verdict",
+        [
+            pytest.param(each, id=each, marks=_marks(catalogue.get(each)))
+            for each in metafunc.module.SUITE.feeds
+        ],
+        indirect=True,
+    )
 
 
 def _marks(assertion: Any) -> list[pytest.MarkDecorator]:
-    return [getattr(pytest.mark, f"level_{assertion.level}"),
-            *(getattr(pytest.mark, f"kind_{kind}") for kind in assertion.kinds)]
+    return [
+        getattr(pytest.mark, f"level_{assertion.level}"),
+        *(getattr(pytest.mark, f"kind_{kind}") for kind in assertion.kinds),
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -82,8 +88,10 @@ def _driven(config: pytest.Config, items: list[pytest.Item]) -> Path:
         command += ["--target", target]
     done = subprocess.run([*command, *asked], capture_output=True, text=True, check=False)
     if not (folder / "verdicts.json").exists():
-        pytest.exit(f"the drive failed ({done.returncode}): {done.stderr.strip()}",
-                    returncode=done.returncode)
+        pytest.exit(
+            f"the drive failed ({done.returncode}): {done.stderr.strip()}",
+            returncode=done.returncode,
+        )
     return folder
 
 
@@ -96,8 +104,9 @@ def _out(config: pytest.Config) -> Path:
 class Shown:
     """A verdict as a test sees it."""
 
-    def __init__(self, verdict: Verdict, trial: Path,
-                 record: Callable[[str, object], None]) -> None:
+    def __init__(
+        self, verdict: Verdict, trial: Path, record: Callable[[str, object], None]
+    ) -> None:
         self.verdict = verdict
         self._trial = trial
         self._record = record
@@ -105,9 +114,13 @@ class Shown:
     def show(self) -> None:
         """Pass, fail (inconclusive fails too, and says so), or be listed as not applicable."""
         verdict = self.verdict
-        for name, value in (("outcome", verdict.outcome.value), ("reason", verdict.reason),
-                            ("level", verdict.level), ("subject", verdict.subject),
-                            *verdict.figures.items()):
+        for name, value in (
+            ("outcome", verdict.outcome.value),
+            ("reason", verdict.reason),
+            ("level", verdict.level),
+            ("subject", verdict.subject),
+            *verdict.figures.items(),
+        ):
             self._record(name, value)
         match verdict.outcome:
             case Outcome.PASS:
@@ -123,16 +136,18 @@ class Shown:
 
     def _text(self) -> str:
         verdict = self.verdict
-        lines = [f"{verdict.outcome.value.upper()} {verdict.id} ({verdict.subject}): "
-                 f"{verdict.reason}"]
+        lines = [
+            f"{verdict.outcome.value.upper()} {verdict.id} ({verdict.subject}): {verdict.reason}"
+        ]
         lines += [f"  - {w.text}{f'  [{w.path}]' if w.path else ''}" for w in verdict.witnesses]
         lines += [f"  clause {c.name}: {c.outcome.value} {c.reason}" for c in verdict.clauses]
         return "\n".join([*lines, f"  trial: {self._trial}"])
 
 
 @pytest.fixture
-def verdict(request: pytest.FixtureRequest,
-            record_property: Callable[[str, object], None]) -> Shown:
+def verdict(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Shown:
     """The verdict of this item's catalogue ID."""
     judged = _verdicts(request.config, request.session.items)
     return Shown(judged[request.param], request.config.stash[TRIAL], record_property)

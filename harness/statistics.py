@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 PERCENTILE_METHOD: Final = "nearest rank"
-MOST_SAMPLES: Final = 100_000_000
+MOST_SAMPLES: Final = 10_000_000
 _TWO_PI: Final = 2 * math.pi
 _BISECTIONS: Final = 60
 
@@ -81,7 +81,7 @@ def upper_share(successes: int, samples: int, confidence: float) -> float:
 def samples_needed(minimum: float, confidence: float, failures: int = 0) -> int | None:
     """The fewest samples with which `failures` of them still prove a share of `minimum`.
 
-    None where no number up to a hundred million does, as for a minimum of 1.
+    None where no number up to ten million does, as for a minimum of 1.
     """
     risk = 1 - confidence
 
@@ -107,7 +107,7 @@ def samples_needed_at(minimum: float, confidence: float, failing: Fraction) -> i
         samples = samples_needed(minimum, confidence, failures)
         return samples is None or failing * samples <= failures
 
-    if failing >= 1 - minimum:
+    if failing >= 1 - Fraction(repr(minimum)):
         return None
     most = int(MOST_SAMPLES * (1 - minimum)) + 1
     return samples_needed(minimum, confidence, _first(0, most, borne))

@@ -47,8 +47,9 @@ class Trial:
         """Write the manifest, last of all, with every file's digest."""
         files = [_segment_entry(self.folder, path) for path in sorted(self.journal.glob("*.jsonl"))]
         files += [
-            file_entry(self.folder, path, 0) for path in sorted(self.samples.glob("*")) if
-            path.is_file()
+            file_entry(self.folder, path, 0)
+            for path in sorted(self.samples.glob("*"))
+            if path.is_file()
         ]
         try:
             write_manifest(self.folder, msgspec.structs.replace(manifest, files=files))

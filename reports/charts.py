@@ -82,16 +82,16 @@ def latency(columns: Columns, limit_ms: float, windows: Sequence[Window]) -> Plo
         labels.add(points[-1][1], name, name)
     greatest = list(zip(at, lines["max"], strict=True))
     paths.append(Path(dots((x(t), y(v)) for t, v in greatest if math.isfinite(v)), "max"))
-    labels.add(y(greatest[-1][1]), "max", "max")
+    labels.add(y(greatest[-1][1]), "max", "max", dots)
     if never := [(x(t), top) for t, v in greatest if math.isinf(v)]:
         paths.append(Path(crosses(never), "never"))
-        labels.add(top, "for ever", "never")
+        labels.add(top, "for ever", "never", crosses)
     labels.add(y(limit_ms), f"limit {milliseconds(limit_ms)}", "limit")
     keys, texts = labels.placed()
     return Plot(
         title="Latency over time",
-        about=f"By intended start, in columns of {columns.width_s:g} s: p50, p95, p99 as lines, the "
-        f"greatest of each column as a ring, a cross at the top where an arrival was never "
+        about=f"By intended start, in columns of {columns.width_s:g} s: p50, p95, p99 as lines, "
+        f"the greatest of each column as a ring, a cross at the top where an arrival was never "
         f"acknowledged. Greatest that was: {number(round(most, 3))} ms.",
         height=_TALL,
         top=top,

@@ -53,7 +53,7 @@ def quantity(value: Any, unit: str = "") -> str:
 
 
 def number(value: float) -> str:
-    """Five significant digits, whole numbers in full, thousands apart."""
+    """Five significant digits, or as many as show that it is no whole number; thousands apart."""
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     if value < 0:
@@ -62,8 +62,8 @@ def number(value: float) -> str:
         return f"{int(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
     if value >= 10_000:
         return f"{value:,.1f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-    shown = f"{value:.5g}"
-    return f"{value:.9g}" if float(shown).is_integer() else shown
+    shown = (f"{value:.{digits}g}" for digits in (5, 6, 7, 9, 12, 15))
+    return next((text for text in shown if not float(text).is_integer()), repr(value))
 
 
 def _percent(share: float) -> str:

@@ -90,7 +90,8 @@ class LoadFrame:
         self._frame = frame = frame[~samples.told_to_stop]
         self._judged = frame[frame["intended_s"] >= self.warm_s - 1e-9]
         self._ascending: dict[str, Any] = {}
-        self._width_s = column_width(self.duration_s, len(frame))
+        self.rows = len(frame)
+        self._width_s = column_width(self.duration_s, self.rows)
 
     @property
     def judged(self) -> int:
@@ -149,14 +150,15 @@ class LoadFrame:
 
         What came after the last arrival is left out: nothing was offered any more.
         """
-        widths = _slots(self.duration_s, self._width_s)
+        span_s = self.duration_s * self.rows / max(1, self.rows - 1)  # the last arrival has its gap
+        widths = _slots(span_s, self._width_s)
         ok = self._frame["outcome"] == OK
         counted = {
             "offered": self._frame["intended_s"],
             "started": self._frame[f"{self.reading}_s"].dropna(),
             "completed": self._frame.loc[ok, f"{COMPLETED}_s"].dropna(),
         }
-        end_s = self.begin_s + self.duration_s
+        end_s = self.begin_s + span_s
         lines = {
             name: _counts(self._columns(seconds[seconds <= end_s]), len(widths)) / widths
             for name, seconds in counted.items()
@@ -189,7 +191,7 @@ class LoadFrame:
         if not len(values):
             return []
         beyond = np.logspace(0, -math.log10(len(values)), _CURVE_POINTS)
-        ranks = np.unique(np.ceil((1 - beyond) * len(values) - 1e-9).astype(int).clip(1) - 1)
+        ranks = np.unique(((1 - beyond) * len(values) + 1e-9).astype(int))
         shares = (len(values) - ranks) / len(values)
         points = zip(shares.tolist(), values[ranks].tolist(), strict=True)
         return [(share, ms) for share, ms in points if math.isfinite(ms)]

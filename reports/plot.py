@@ -7,14 +7,14 @@ template escapes it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 WIDTH: Final = 960.0
 LEFT: Final = 62.0
 RIGHT: Final = WIDTH - 108.0
-_LABEL_GAP: Final = 13.0
+_LABEL_GAP: Final = 14.5
 _LONGEST_LABEL: Final = 15
 _TIME_STEPS_S: Final = (
     0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200,
@@ -108,10 +108,15 @@ class Labels:
     top: float
     bottom: float
     _wanted: list[tuple[float, str, str]] = field(default_factory=list)
+    _signs: dict[str, Callable[[list[Point]], str]] = field(default_factory=dict)
 
-    def add(self, y: float, text: str, style: str) -> None:
-        """Ask for a label at that height."""
+    def add(
+        self, y: float, text: str, style: str, sign: Callable[[list[Point]], str] | None = None
+    ) -> None:
+        """Ask for a label at that height; `sign` draws points, for what is not drawn as a line."""
         self._wanted.append((y, text, style))
+        if sign is not None:
+            self._signs[style] = sign
 
     def placed(self) -> tuple[list[Path], list[Text]]:
         """All of them, at least a line apart, within the plot, each after a piece of its line."""
@@ -127,7 +132,7 @@ class Labels:
             places[index] -= over
             over = above - places[index]
         keys = [
-            Path(f"M{RIGHT + 5:.1f} {y:.1f}h15", style)
+            Path(self._key(y, style), style)
             for y, (_, _, style) in zip(places, wanted, strict=True)
         ]
         texts = [
@@ -135,6 +140,11 @@ class Labels:
             for y, (_, text, style) in zip(places, wanted, strict=True)
         ]
         return keys, texts
+
+    def _key(self, y: float, style: str) -> str:
+        if style in self._signs:
+            return self._signs[style]([(RIGHT + 13, y)])
+        return f"M{RIGHT + 5:.1f} {y:.1f}h15"
 
 
 def _short(name: str) -> str:

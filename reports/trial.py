@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
+from harness.catalogue import Catalogue
 from harness.checks.verdict import Verdict
 from harness.journal.read import Journal
 from harness.journal.records import KINDS, Part, Record, Subject
@@ -67,10 +67,19 @@ class Trial:
     def whose(self, subject: str, *, ours: bool) -> str:
         """Whose part a verdict speaks of; a part that nobody declared is called so."""
         if not subject:
-            return "no part"
+            return "no subject"
         if self.part(subject) is None:
             return f"{_SPELLED.get(subject, subject)}, undeclared"
         return owned(subject, ours=ours)
+
+
+def number_in(trial: Trial, catalogue: Catalogue, name: str) -> float:
+    """A declared parameter that is a number; its default where what was declared is none."""
+    declared = trial.journal.manifest.parameters.get(name)
+    value = declared if isinstance(declared, int | float) else catalogue.defaults[name]
+    if not isinstance(value, int | float):
+        raise TypeError(f"the parameter {name} is no number")
+    return float(value)
 
 
 def owned(subject: str, *, ours: bool) -> str:
@@ -80,7 +89,6 @@ def owned(subject: str, *, ours: bool) -> str:
     return f"your {_SPELLED.get(subject, subject)}"
 
 
-@cache
 def _first(journal: Journal) -> Record | None:
     heads = [records[0] for kind in KINDS if (records := journal.of(kind))]
     return min(heads, key=lambda record: record.at_ns, default=None)

@@ -14,6 +14,7 @@ from harness.journal.records import Part
 from harness.outcome import Outcome
 
 MOST_WITNESSES = 10
+CRASHED = "the check crashed"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ def _finding(journal: Journal, check: Check, parameters: Mapping[str, Any]) -> F
     try:
         return check.judge(evidence)
     except Exception:  # noqa: BLE001 - a crashed check must not take the others with it
-        return inconclusive(f"the check crashed: {traceback.format_exc(limit=-3).strip()}")
+        return inconclusive(f"{CRASHED}: {traceback.format_exc(limit=-3).strip()}")
 
 
 def _tempered(finding: Finding, journal: Journal) -> Finding:

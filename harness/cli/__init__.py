@@ -33,6 +33,8 @@ def run(argv: Sequence[str]) -> int:
         import traceback
 
         traceback.print_exc()
-        print("harness: this is a bug of the harness; nothing that was recorded is lost",
-              file=sys.stderr)
+        print(
+            "harness: this is a bug of the harness; nothing that was recorded is lost",
+            file=sys.stderr,
+        )
         return EXIT_BUG

@@ -23,11 +23,17 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=1))
     elif options.ids:
         docs = {check.id: check.judge.__doc__ for check in TABLE}
-        print("\n\n".join(
-            explain(_get(each), judged_by(_get(each), CHECKED), docs.get(each),
-                    dict(mutants.get(each, ())))
-            for each in options.ids
-        ))
+        print(
+            "\n\n".join(
+                explain(
+                    _get(each),
+                    judged_by(_get(each), CHECKED),
+                    docs.get(each),
+                    dict(mutants.get(each, ())),
+                )
+                for each in options.ids
+            )
+        )
     else:
         print(table(catalogue, CHECKED, mutants))
     return 0

@@ -53,15 +53,26 @@ def _toxiproxy() -> Line:
         return _line("toxiproxy", True, str(path))
     go = shutil.which("go")
     found = f"not built yet; Go is at {go}" if go else "not built yet, and no Go on PATH"
-    return {**_line("toxiproxy", False, found,
-                    "needed by `harness chaos` alone, which builds it once (about half a minute); "
-                    "without Go it brings one by pip"), "optional": True}
+    return {
+        **_line(
+            "toxiproxy",
+            False,
+            found,
+            "needed by `harness chaos` alone, which builds it once (about half a minute); "
+            "without Go it brings one by pip",
+        ),
+        "optional": True,
+    }
 
 
 def _disk(path: Path, what: str) -> Line:
     free = shutil.disk_usage(path).free >> 20
-    return _line(f"disk for {what}", free >= 500, f"{free} MiB free in {path}",
-                 "make room: a trial takes up to 100 MiB")
+    return _line(
+        f"disk for {what}",
+        free >= 500,
+        f"{free} MiB free in {path}",
+        "make room: a trial takes up to 100 MiB",
+    )
 
 
 def _cache() -> Path:
@@ -72,13 +83,19 @@ def _cache() -> Path:
 def _embedded() -> list[Line]:
     from harness.tools.temporal import find_temporal
 
-    return [_tried("temporal server (embedded engine)", lambda: str(find_temporal())),
-            _tried("reference worker", _reference_worker)]
+    return [
+        _tried("temporal server (embedded engine)", lambda: str(find_temporal())),
+        _tried("reference worker", _reference_worker),
+    ]
 
 
 def _reference_worker() -> str:
-    done = subprocess.run([sys.executable, "-c", "import scenarios.reference.worker"],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import scenarios.reference.worker"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise HarnessError(done.stderr.strip().splitlines()[-1])
     return "imports"
@@ -100,13 +117,19 @@ def _engine(target: Target) -> list[Line]:
     ask = {
         "engine": engine_plan(target, target.engine.address or ""),
         "tenants": [
-            TenantPlan(name=t.name, namespace=t.namespace, task_queues=_queues(target, t.task_queue))
+            TenantPlan(
+                name=t.name, namespace=t.namespace, task_queues=_queues(target, t.task_queue)
+            )
             for t in target.tenants
         ],
     }
-    done = subprocess.run([sys.executable, "-m", "harness.drive.probe"], check=False,
-                          input=msgspec.json.encode(ask), capture_output=True,
-                          timeout=PROBE_WITHIN_S)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.drive.probe"],
+        check=False,
+        input=msgspec.json.encode(ask),
+        capture_output=True,
+        timeout=PROBE_WITHIN_S,
+    )
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
     if lines:
         return lines

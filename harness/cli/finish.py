@@ -11,12 +11,11 @@ from typing import Any
 
 from harness.checks.verdict import Verdict
 from harness.errors import DriveError
-from harness.judging import Judgement, judge_trial
 from harness.journal.read import Journal
+from harness.judging import Judgement, judge_trial
 from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Outcome
 
-SHOWN_BY = {"verify": "scenarios/conformance", "load": "scenarios/load",
-            "chaos": "scenarios/chaos"}
+SHOWN_BY = {"verify": "scenarios/conformance", "load": "scenarios/load", "chaos": "scenarios/chaos"}
 WORD = {EXIT_PASS: "PASS", EXIT_FAIL: "FAIL", EXIT_INCONCLUSIVE: "INCONCLUSIVE"}
 ROOT = Path(__file__).parents[2]
 
@@ -37,16 +36,33 @@ def finish(folder: Path, form: str, *, salvage: bool = False, show: bool = True)
 def show_by_pytest(folder: Path, arm: str) -> None:
     """Run pytest over the verdicts: it writes JUnit, and its listing goes into the trial."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", str(ROOT / SHOWN_BY[arm]), "--trial",
-         str(folder.resolve()), f"--junitxml={folder.resolve() / 'junit.xml'}", "-q",
-         "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
-         "-o", "junit_family=xunit1"],
-        capture_output=True, text=True, check=False,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(ROOT / SHOWN_BY[arm]),
+            "--trial",
+            str(folder.resolve()),
+            f"--junitxml={folder.resolve() / 'junit.xml'}",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(ROOT),
+            "-c",
+            str(ROOT / "pyproject.toml"),
+            "-o",
+            "junit_family=xunit1",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     (folder / "pytest.txt").write_text(done.stdout + done.stderr)
     if done.returncode not in (0, 1, 5):
-        raise DriveError(f"pytest could not show the verdicts ({done.returncode}); "
-                         f"see {folder / 'pytest.txt'}")
+        raise DriveError(
+            f"pytest could not show the verdicts ({done.returncode}); see {folder / 'pytest.txt'}"
+        )
 
 
 def write_reports(folder: Path, journal: Journal, judgement: Judgement) -> None:
@@ -81,11 +97,14 @@ def summary(folder: Path, journal: Journal, judgement: Judgement) -> str:
         f"{WORD[judgement.exit_code]}  {manifest.arm} {manifest.profile}, trial "
         f"{manifest.trial_id}, {seconds:.0f} s"
         + ("" if manifest.ended == "complete" else f", {manifest.ended.upper()}"),
-        "  " + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome
-                         if counts[outcome]),
+        "  "
+        + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]),
     ]
-    lines += [_line(v) for v in judgement.verdicts
-              if v.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED)]
+    lines += [
+        _line(v)
+        for v in judgement.verdicts
+        if v.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED)
+    ]
     lines += [f"  waiver: {problem}" for problem in judgement.waiver_problems]
     report = folder / "report.html"
     lines.append(f"  report: {report}" if report.exists() else f"  trial: {folder}")
@@ -103,13 +122,24 @@ def as_json(folder: Path, journal: Journal, judgement: Judgement) -> dict[str, A
     """The summary for programs."""
     manifest = journal.manifest
     return {
-        "verdict": WORD[judgement.exit_code].lower(), "exit_code": judgement.exit_code,
-        "trial": manifest.trial_id, "arm": manifest.arm, "profile": manifest.profile,
-        "ended": manifest.ended, "folder": str(folder), "report": str(folder / "report.html"),
+        "verdict": WORD[judgement.exit_code].lower(),
+        "exit_code": judgement.exit_code,
+        "trial": manifest.trial_id,
+        "arm": manifest.arm,
+        "profile": manifest.profile,
+        "ended": manifest.ended,
+        "folder": str(folder),
+        "report": str(folder / "report.html"),
         "counts": dict(Counter(v.outcome.value for v in judgement.verdicts)),
         "waiver_problems": judgement.waiver_problems,
         "verdicts": [
-            {"id": v.id, "subject": v.subject, "level": v.level, "outcome": v.outcome.value,
-             "reason": v.reason} for v in judgement.verdicts
+            {
+                "id": v.id,
+                "subject": v.subject,
+                "level": v.level,
+                "outcome": v.outcome.value,
+                "reason": v.reason,
+            }
+            for v in judgement.verdicts
         ],
     }

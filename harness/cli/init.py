@@ -16,8 +16,11 @@ def run(options: argparse.Namespace) -> int:
     except FileExistsError:
         raise UsageError(f"{options.file}: exists already; give another name") from None
     except OSError as error:
-        raise UnavailableError(f"{options.file}: {error.strerror}; give a place that can be "
-                               "written") from None
-    print(f"{options.file}: written; describe your platform in it, then: "
-          f"harness doctor --target {options.file}")
+        raise UnavailableError(
+            f"{options.file}: {error.strerror}; give a place that can be written"
+        ) from None
+    print(
+        f"{options.file}: written; describe your platform in it, then: "
+        f"harness doctor --target {options.file}"
+    )
     return 0

@@ -54,13 +54,28 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-_COMMANDS = ("verify", "load", "chaos", "recheck", "report", "mutants", "catalogue", "init",
-             "doctor", "up")
+_COMMANDS = (
+    "verify",
+    "load",
+    "chaos",
+    "recheck",
+    "report",
+    "mutants",
+    "catalogue",
+    "init",
+    "doctor",
+    "up",
+)
 
 
 def _build() -> _Parser:
-    parser = _Parser(prog="harness", description=ABOUT, epilog=EXITS, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        prog="harness",
+        description=ABOUT,
+        epilog=EXITS,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"harness {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _verify(commands)
@@ -76,10 +91,14 @@ def _build() -> _Parser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, help_: str,
-             about: str) -> _Parser:
+def _command(
+    commands: argparse._SubParsersAction[_Parser], name: str, help_: str, about: str
+) -> _Parser:
     parser: _Parser = commands.add_parser(
-        name, help=help_, description=textwrap.dedent(about), allow_abbrev=False,
+        name,
+        help=help_,
+        description=textwrap.dedent(about),
+        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(module=name)
@@ -87,110 +106,201 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, help_: st
 
 
 def _running(parser: _Parser) -> None:
-    parser.add_argument("--target", type=Path, metavar="FILE",
-                        help="the platform under test (default: the reference platform)")
-    parser.add_argument("--out", type=Path, metavar="DIR",
-                        help="the trial's folder, new or empty (default: out/<trial id>)")
-    parser.add_argument("--waivers", type=Path, metavar="FILE",
-                        help="reviewed exceptions (default: waivers.yaml, if there is one)")
+    parser.add_argument(
+        "--target",
+        type=Path,
+        metavar="FILE",
+        help="the platform under test (default: the reference platform)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the trial's folder, new or empty (default: out/<trial id>)",
+    )
+    parser.add_argument(
+        "--waivers",
+        type=Path,
+        metavar="FILE",
+        help="reviewed exceptions (default: waivers.yaml, if there is one)",
+    )
     _format(parser)
 
 
 def _format(parser: _Parser) -> None:
-    parser.add_argument("--format", choices=("text", "json"), default="text",
-                        help="the summary for people or for programs")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="the summary for people or for programs",
+    )
 
 
 def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "verify", "conformance: drive the platform, judge, report", """\
+    parser = _command(
+        commands,
+        "verify",
+        "conformance: drive the platform, judge, report",
+        """\
         Drives the platform with the sagas that the asked assertions need, judges what was
-        recorded and writes a report. With IDs, only those are driven and judged.""")
+        recorded and writes a report. With IDs, only those are driven and judged.""",
+    )
     parser.add_argument("ids", nargs="*", metavar="ID", help="catalogue IDs (default: the profile)")
     parser.add_argument("--profile", default="core", help="which assertions to ask (default: core)")
-    parser.add_argument("--no-show", action="store_true",
-                        help="judge, but do not run pytest over the verdicts or render a report")
+    parser.add_argument(
+        "--no-show",
+        action="store_true",
+        help="judge, but do not run pytest over the verdicts or render a report",
+    )
+    parser.add_argument("--mutant", default="", help=argparse.SUPPRESS)  # what `mutants` runs
     _running(parser)
 
 
 def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "load", "load: SLOs at a constant arrival rate, by Locust", """\
+    parser = _command(
+        commands,
+        "load",
+        "load: SLOs at a constant arrival rate, by Locust",
+        """\
         Starts sagas at a constant arrival rate, whatever the platform does, and measures
-        from the intended start. Judges SLO-START-1 and SLO-REL-1.""")
-    parser.add_argument("--rate", type=float, default=5.0, metavar="R",
-                        help="sagas per second (default: 5)")
-    parser.add_argument("--duration", type=float, default=60.0, metavar="S",
-                        help="seconds (default: 60)")
+        from the intended start. Judges SLO-START-1 and SLO-REL-1.""",
+    )
+    parser.add_argument(
+        "--rate", type=float, default=5.0, metavar="R", help="sagas per second (default: 5)"
+    )
+    parser.add_argument(
+        "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrival plan")
     _running(parser)
 
 
 def _chaos(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "chaos", "chaos: faults that provably bite, under load", """\
+    parser = _command(
+        commands,
+        "chaos",
+        "chaos: faults that provably bite, under load",
+        """\
         Runs a fault schedule (a name from scenarios/chaos, or a YAML file) under a small load,
-        heals, waits for recovery, and judges what happened.""")
-    parser.add_argument("schedule", nargs="?", default="worker-link-cut", metavar="SCHEDULE",
-                        help="default: worker-link-cut")
+        heals, waits for recovery, and judges what happened.""",
+    )
+    parser.add_argument(
+        "schedule",
+        nargs="?",
+        default="worker-link-cut",
+        metavar="SCHEDULE",
+        help="default: worker-link-cut",
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrival plan")
     _running(parser)
 
 
 def _recheck(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "recheck", "judge a recorded trial again, without a cluster", """\
+    parser = _command(
+        commands,
+        "recheck",
+        "judge a recorded trial again, without a cluster",
+        """\
         Verifies the journal's digests and judges it again: the same verdicts, byte for byte,
-        by the same harness; new ones by a newer one.""")
+        by the same harness; new ones by a newer one.""",
+    )
     parser.add_argument("trial", type=Path, metavar="TRIAL")
-    parser.add_argument("--salvage", action="store_true",
-                        help="judge a trial that was killed, inconclusive at best")
+    parser.add_argument(
+        "--salvage", action="store_true", help="judge a trial that was killed, inconclusive at best"
+    )
     _format(parser)
 
 
 def _report(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "report", "render one trial, or merge several into one page", """\
+    parser = _command(
+        commands,
+        "report",
+        "render one trial, or merge several into one page",
+        """\
         Renders a self-contained HTML page. Several trials become the architect's one page:
-        the worst verdict of each assertion and subject wins.""")
+        the worst verdict of each assertion and subject wins.""",
+    )
     parser.add_argument("trials", nargs="+", type=Path, metavar="TRIAL")
-    parser.add_argument("--out", type=Path, metavar="FILE",
-                        help="the page (default: report.html in the only, or beside the last trial)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the page (default: report.html in the only, or beside the last trial)",
+    )
     _format(parser)
 
 
 def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "mutants", "prove the checks on platforms broken on purpose", """\
+    parser = _command(
+        commands,
+        "mutants",
+        "prove the checks on platforms broken on purpose",
+        """\
         Starts the reference platform once for each mutant, with that one defect, drives what
-        the expected check needs, and prints the kill matrix. A survivor is exit 1.""")
-    parser.add_argument("ids", nargs="*", metavar="ID",
-                        help="catalogue IDs or mutant names (default: the profile)")
+        the expected check needs, and prints the kill matrix. A survivor is exit 1.""",
+    )
+    parser.add_argument(
+        "ids", nargs="*", metavar="ID", help="catalogue IDs or mutant names (default: the profile)"
+    )
     parser.add_argument("--profile", default="", help="only the mutants of this profile")
-    parser.add_argument("--jobs", type=int, default=0, metavar="N",
-                        help="platforms at the same time (default: by the machine's cores)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        metavar="N",
+        help="platforms at the same time (default: by the machine's cores)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the mutants' trials there")
     _format(parser)
 
 
 def _catalogue(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "catalogue", "every testable statement of the decision record", """\
-        Without IDs: all of them, and what judges each. With IDs: each explained.""")
+    parser = _command(
+        commands,
+        "catalogue",
+        "every testable statement of the decision record",
+        """\
+        Without IDs: all of them, and what judges each. With IDs: each explained.""",
+    )
     parser.add_argument("ids", nargs="*", metavar="ID")
     _format(parser)
 
 
 def _init(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "init", "write a commented target file", """\
-        Writes a target file to describe your platform with. An existing file is kept.""")
+    parser = _command(
+        commands,
+        "init",
+        "write a commented target file",
+        """\
+        Writes a target file to describe your platform with. An existing file is kept.""",
+    )
     parser.add_argument("file", nargs="?", type=Path, default=Path("target.yaml"), metavar="FILE")
 
 
 def _doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "doctor", "say in seconds what works from here", """\
+    parser = _command(
+        commands,
+        "doctor",
+        "say in seconds what works from here",
+        """\
         Looks at what a run would need: programs, engine, namespaces, workers, clock; and says
-        of each what to do about it. Changes nothing.""")
+        of each what to do about it. Changes nothing.""",
+    )
     parser.add_argument("--target", type=Path, metavar="FILE")
     _format(parser)
 
 
 def _up(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "up", "start the reference platform until Ctrl-C", """\
+    parser = _command(
+        commands,
+        "up",
+        "start the reference platform until Ctrl-C",
+        """\
         Starts the reference platform, prints its addresses and the variables that a worker, or
-        `locust -f scenarios/load/saga.py`, needs; ends with Ctrl-C.""")
-    parser.add_argument("--without-worker", action="store_true",
-                        help="start everything but the worker, for one of your own")
+        `locust -f scenarios/load/saga.py`, needs; ends with Ctrl-C.""",
+    )
+    parser.add_argument(
+        "--without-worker",
+        action="store_true",
+        help="start everything but the worker, for one of your own",
+    )

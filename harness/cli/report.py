@@ -7,8 +7,8 @@ import importlib
 import json
 
 from harness.cli.finish import known_mutants
-from harness.judging import judge_journal
 from harness.journal.read import read_trial
+from harness.judging import judge_journal
 
 
 def run(options: argparse.Namespace) -> int:

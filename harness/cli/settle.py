@@ -22,16 +22,29 @@ from harness.waivers import read_waivers, to_record
 DEFAULT_WAIVERS = Path("waivers.yaml")
 
 
-def settled(options: argparse.Namespace, arm: str, profile: str, ids: Sequence[str] = (),
-            breakage: Breakage = NOTHING) -> Request:
+def settled(
+    options: argparse.Namespace,
+    arm: str,
+    profile: str,
+    ids: Sequence[str] = (),
+    breakage: Breakage = NOTHING,
+) -> Request:
     """The request that the options ask for; raises `UsageError` for what cannot be."""
     asked = asked_ids(profile, ids)
     target, ours = given_target(options.target)
     return Request(
-        arm=arm, profile=profile, target=target, ours=ours, asked=asked,
-        parameters={**load_catalogue().defaults, **target.declared}, suites=suites(arm),
-        breakage=breakage, out=options.out, seed=getattr(options, "seed", 0),
-        waivers=tuple(_waivers(options.waivers)), progress=progress(),
+        arm=arm,
+        profile=profile,
+        target=target,
+        ours=ours,
+        asked=asked,
+        parameters={**load_catalogue().defaults, **target.declared},
+        suites=suites(arm),
+        breakage=breakage,
+        out=options.out,
+        seed=getattr(options, "seed", 0),
+        waivers=tuple(_waivers(options.waivers)),
+        progress=progress(),
     )
 
 

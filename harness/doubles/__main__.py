@@ -14,14 +14,14 @@ import msgspec
 import uvloop
 
 from harness.doubles.defects import Defect
-from harness.doubles.instruments import Doubles
-from harness.errors import EXIT_BUG, EXIT_USAGE
+from harness.doubles.instruments import Doubles, Place
+from harness.errors import EXIT_BUG, EXIT_USAGE, UnavailableError
 from harness.journal.write import SegmentWriter
 
 SEGMENT = "doubles"
 
 
-async def _serve(doubles: Doubles) -> int:
+async def _serve(doubles: Doubles, place: Place) -> int:
     """Serve until told to stop; returns the exit code."""
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[int] = loop.create_future()
@@ -40,7 +40,11 @@ async def _serve(doubles: Doubles) -> int:
     loop.set_exception_handler(failed)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, 0)
-    addresses = await doubles.open()
+    try:
+        addresses = await doubles.open(place)
+    except UnavailableError as error:
+        print(error, flush=True)
+        return error.exit_code
     print("HARNESS-READY", msgspec.json.encode(addresses).decode(), flush=True)
     code = await stop
     if code:
@@ -63,6 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--pdp-deadline-ms", type=int, default=1000,
         help="the workers' HARNESS_PDP_DEADLINE_MS; late answers are late by this (default 1000)",
     )  # fmt: skip
+    parser.add_argument("--bind", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--known-as", default="", help="the host in the URLs (default: --bind)")
+    for double in ("pdp", "services", "audit"):
+        parser.add_argument(f"--{double}-port", type=int, default=0, help="0: any free port")
     options = parser.parse_args(arguments)
     try:
         segment = SegmentWriter(options.journal, SEGMENT, options.trial)
@@ -70,7 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"doubles: --journal {options.journal}: {error}", file=sys.stderr)
         return EXIT_USAGE
     defects = frozenset(Defect(name) for name in options.defect)
-    return uvloop.run(_serve(Doubles(segment, defects, options.pdp_deadline_ms)))
+    place = Place(
+        bind=options.bind, known_as=options.known_as,
+        ports={"pdp": options.pdp_port, "services": options.services_port,
+               "audit": options.audit_port},
+    )  # fmt: skip
+    return uvloop.run(_serve(Doubles(segment, defects, options.pdp_deadline_ms), place))
 
 
 if __name__ == "__main__":

@@ -184,13 +184,16 @@ class Port:
         self.closing = False
         self._server: asyncio.Server | None = None
 
-    async def open(self) -> str:
-        """Listen on a free port; returns its base URL."""
+    async def open(self, bind: str = "127.0.0.1", port: int = 0, known_as: str = "") -> str:
+        """Listen on a port (0: a free one); returns its base URL, with the host it is known as.
+
+        Raises OSError for a port in use or an address that is not this machine's.
+        """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self), "127.0.0.1", 0, backlog=4096
+            lambda: Connection(self), bind, port, backlog=4096
         )
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http://{known_as or bind}:{self._server.sockets[0].getsockname()[1]}"
 
     async def close(self) -> None:
         """Stop listening, give up what is in progress, and close all connections."""

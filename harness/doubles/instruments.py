@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from harness.doubles import control, sink
 from harness.doubles.behaviours import Behaviours
@@ -17,10 +19,22 @@ from harness.doubles.pdp import Pdp
 from harness.doubles.recorder import Recorder
 from harness.doubles.services import Services
 from harness.doubles.sink import Sink
-from harness.errors import DriveError
+from harness.errors import DriveError, UnavailableError
 from harness.journal.write import SegmentWriter
 
 _BODY_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the doubles listen, and the host by which a worker knows them; ports by double."""
+
+    bind: str = "127.0.0.1"
+    known_as: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+
+HERE = Place()
 
 
 class Doubles:
@@ -47,9 +61,19 @@ class Doubles:
             "control": Port(commands.serve, body_limit=control.BODY_LIMIT, traffic=Traffic()),
         }
 
-    async def open(self) -> Addresses:
-        """Listen on free ports."""
-        urls = {name: await port.open() for name, port in self._ports.items()}
+    async def open(self, place: Place = HERE) -> Addresses:
+        """Listen; raises `UnavailableError` for a port in use. Control stays on this machine."""
+        urls = {}
+        for name, port in self._ports.items():
+            fixed = place.ports.get(name, 0)
+            bind, known_as = (place.bind, place.known_as) if name != "control" else ("127.0.0.1", "")
+            try:
+                urls[name] = await port.open(bind, fixed, known_as)
+            except OSError as error:
+                raise UnavailableError(
+                    f"doubles: {name} cannot listen on {bind}:{fixed or 'a free port'} "
+                    f"({error.strerror}); correct `doubles` in the target file"
+                ) from None
         self._pdp.bait_url = urls.pop("bait")
         urls["audit"] += sink.EVENTS
         return Addresses(**urls)

@@ -26,7 +26,6 @@ from harness.journal.manifest import JOURNAL
 from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite
 
-
 ACT_DEADLINE_S = 180.0
 
 
@@ -70,8 +69,11 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
         drive = Drive(plan=plan, writer=writer, clients=clients, doubles=doubles, supervisor=link)
         suites = [importlib.import_module(name).SUITE for name in plan.suites]
         runs = runs_of(drive, suites)
-        told = await link.ask("prepared", groups=sorted({"calm", *(run.group for run in runs)}),
-                              text=await server_version(next(iter(clients.values()))))
+        told = await link.ask(
+            "prepared",
+            groups=sorted({"calm", *(run.group for run in runs)}),
+            text=await server_version(next(iter(clients.values()))),
+        )
         drive.lacks |= set(told["lacks"])
         await _drive(drive, suites)
 
@@ -109,7 +111,9 @@ async def _timed_cases(drive: Drive, runs: list[Run]) -> None:
 def _acts(drive: Drive, suites: list[Suite], when: str) -> list[Act]:
     asked = set(drive.plan.asked)
     return [
-        act for suite in suites for act in suite.acts
+        act
+        for suite in suites
+        for act in suite.acts
         if act.when == when and asked & set(act.feeds) and not act.needs & drive.lacks
     ]
 
@@ -117,8 +121,12 @@ def _acts(drive: Drive, suites: list[Suite], when: str) -> list[Act]:
 async def _act(drive: Drive, act: Act) -> None:
     module, _, function = act.call.partition(":")
     async with drive.timed(f"act: {act.name}"):
-        await drive.call("act", getattr(importlib.import_module(module), function)(drive),
-                         case=act.name, deadline_s=ACT_DEADLINE_S)
+        await drive.call(
+            "act",
+            getattr(importlib.import_module(module), function)(drive),
+            case=act.name,
+            deadline_s=ACT_DEADLINE_S,
+        )
 
 
 if __name__ == "__main__":

@@ -53,8 +53,12 @@ class Run:
     @property
     def about(self) -> About:
         """What every operation on it records."""
-        return {"suite": self.suite, "case": self.case.name, "tenant": self.tenant.name,
-                "workflow_id": self.workflow_id}
+        return {
+            "suite": self.suite,
+            "case": self.case.name,
+            "tenant": self.tenant.name,
+            "workflow_id": self.workflow_id,
+        }
 
 
 def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
@@ -72,10 +76,17 @@ def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
 def _run(drive: Drive, suite: str, case: Case, tenant: TenantPlan) -> Run:
     workflow_id = case.workflow_id or drive.workflow_id(suite, case.name)
     saga_id = f"{drive.plan.trial_id}.{suite}.{case.name}"
-    program = SagaProgram(tenant=tenant.name, saga_id=saga_id,
-                          nodes=_filled(case.nodes, tenant.name, saga_id))
-    return Run(suite=suite, case=case, tenant=tenant, program=program, workflow_id=workflow_id,
-               group=case.group)
+    program = SagaProgram(
+        tenant=tenant.name, saga_id=saga_id, nodes=_filled(case.nodes, tenant.name, saga_id)
+    )
+    return Run(
+        suite=suite,
+        case=case,
+        tenant=tenant,
+        program=program,
+        workflow_id=workflow_id,
+        group=case.group,
+    )
 
 
 def _filled(nodes: Any, tenant: str, saga_id: str) -> list[Node]:
@@ -88,10 +99,13 @@ def _filled(nodes: Any, tenant: str, saga_id: str) -> list[Node]:
             node = msgspec.structs.replace(node, resource=resource, amount=amount)
         elif isinstance(node, Child):
             child_id = f"{saga_id}.{number}"
-            node = Child(program=SagaProgram(
-                tenant=tenant, saga_id=child_id,
-                nodes=_filled(node.program.nodes, tenant, child_id),
-            ))
+            node = Child(
+                program=SagaProgram(
+                    tenant=tenant,
+                    saga_id=child_id,
+                    nodes=_filled(node.program.nodes, tenant, child_id),
+                )
+            )
         filled.append(node)
     return filled
 
@@ -99,12 +113,20 @@ def _filled(nodes: Any, tenant: str, saga_id: str) -> list[Node]:
 async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     """Start everything, follow the scripts, wait for every result until the horizon."""
     for run in runs:
-        drive.writer.write(Program(
-            **now(), suite=run.suite, case=run.case.name, tenant=run.tenant.name, group=run.group,
-            workflow_id=run.workflow_id, saga_id=run.program.saga_id,
-            task_queue=drive.queue(run.tenant, run.group), feeds=list(run.case.feeds),
-            program=to_json(run.program),
-        ))
+        drive.writer.write(
+            Program(
+                **now(),
+                suite=run.suite,
+                case=run.case.name,
+                tenant=run.tenant.name,
+                group=run.group,
+                workflow_id=run.workflow_id,
+                saga_id=run.program.saga_id,
+                task_queue=drive.queue(run.tenant, run.group),
+                feeds=list(run.case.feeds),
+                program=to_json(run.program),
+            )
+        )
     await drive.doubles.register((run.tenant.name, run.program) for run in runs)
     gate = asyncio.Semaphore(STARTS_AT_ONCE)
     crash = asyncio.create_task(_crash(drive, runs))
@@ -121,8 +143,14 @@ async def _drive_one(drive: Drive, run: Run, gate: asyncio.Semaphore) -> None:
         return
     for act in run.case.script:
         await _follow(drive, run, handle, act)
-    await drive.call("result", handle.result(), deadline_s=drive.plan.horizon_s,
-                     run_id=handle.first_execution_run_id or "", show=shown_result, **run.about)
+    await drive.call(
+        "result",
+        handle.result(),
+        deadline_s=drive.plan.horizon_s,
+        run_id=handle.first_execution_run_id or "",
+        show=shown_result,
+        **run.about,
+    )
 
 
 async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
@@ -130,7 +158,9 @@ async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
     started = await drive.call(
         "start",
         client.start_workflow(
-            WORKFLOW_TYPE, to_json(run.program), id=run.workflow_id,
+            WORKFLOW_TYPE,
+            to_json(run.program),
+            id=run.workflow_id,
             task_queue=drive.queue(run.tenant, run.group),
             execution_timeout=timedelta(seconds=drive.plan.horizon_s),
         ),
@@ -146,8 +176,7 @@ async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act:
     match act:
         case Signal(name=name, id=identity):
             payload = {"name": name, "id": identity.replace("{tenant}", run.tenant.name)}
-            await drive.call("signal", handle.signal("deliver", payload), args=payload,
-                             **run.about)
+            await drive.call("signal", handle.signal("deliver", payload), args=payload, **run.about)
         case Cancel(after_step=number):
             await _seen(drive, run, number)
             await drive.call("cancel", handle.cancel(), **run.about)
@@ -158,7 +187,10 @@ async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act:
 
 async def _seen(drive: Drive, run: Run, number: int) -> None:
     await drive.doubles.await_effect(
-        tenant=run.tenant.name, saga_id=run.program.saga_id, step=number, direction="forward",
+        tenant=run.tenant.name,
+        saga_id=run.program.saga_id,
+        step=number,
+        direction="forward",
         timeout_ms=int(drive.plan.horizon_s * 1000),
     )
 
@@ -170,8 +202,11 @@ def shown_result(result: object) -> dict[str, Any]:
     cause = result.cause
     match cause:
         case ApplicationError():
-            return {"status": "FAILED", "type": cause.type,
-                    "detail": cause.details[0] if cause.details else None}
+            return {
+                "status": "FAILED",
+                "type": cause.type,
+                "detail": cause.details[0] if cause.details else None,
+            }
         case CancelledError():
             return {"status": "CANCELED"}
         case TerminatedError():
@@ -202,7 +237,9 @@ async def _crash(drive: Drive, runs: list[Run]) -> None:
     expected = held_points(runs)
     scripts: dict[tuple[str, str, int, str], Literal["drop", "answer"]] = {
         (run.tenant.name, run.program.saga_id, act.at_step, act.direction): act.release
-        for run in runs for act in run.case.script if isinstance(act, KillWorker)
+        for run in runs
+        for act in run.case.script
+        if isinstance(act, KillWorker)
     }
     held: dict[str, tuple[str, str, int, str]] = {}
     deadline: float | None = None

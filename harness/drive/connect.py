@@ -46,8 +46,12 @@ async def one_client(engine: EnginePlan, namespace: str, within_s: float) -> Cli
     while True:
         try:
             return await asyncio.wait_for(
-                Client.connect(engine.address, namespace=namespace, tls=_tls(engine),
-                               rpc_metadata=_token(engine)),
+                Client.connect(
+                    engine.address,
+                    namespace=namespace,
+                    tls=_tls(engine),
+                    rpc_metadata=_token(engine),
+                ),
                 timeout=max(0.1, deadline - loop.time()),
             )
         except (RuntimeError, TimeoutError) as error:
@@ -66,10 +70,15 @@ def _short(error: BaseException) -> str:
 def _tls(engine: EnginePlan) -> TLSConfig | bool:
     if not engine.tls:
         return False
-    read = {name: Path(path).read_bytes() for name, path in engine.tls.items()
-            if name != "server_name"}
-    return TLSConfig(server_root_ca_cert=read.get("ca"), client_cert=read.get("cert"),
-                     client_private_key=read.get("key"), domain=engine.tls.get("server_name"))
+    read = {
+        name: Path(path).read_bytes() for name, path in engine.tls.items() if name != "server_name"
+    }
+    return TLSConfig(
+        server_root_ca_cert=read.get("ca"),
+        client_cert=read.get("cert"),
+        client_private_key=read.get("key"),
+        domain=engine.tls.get("server_name"),
+    )
 
 
 def _token(engine: EnginePlan) -> dict[str, str | bytes]:
@@ -83,8 +92,9 @@ def _token(engine: EnginePlan) -> dict[str, str | bytes]:
 async def _register(client: Client, namespace: str) -> None:
     retention = Duration()
     retention.FromTimedelta(timedelta(days=RETENTION_DAYS))
-    request = RegisterNamespaceRequest(namespace=namespace,
-                                       workflow_execution_retention_period=retention)
+    request = RegisterNamespaceRequest(
+        namespace=namespace, workflow_execution_retention_period=retention
+    )
     for attempt in range(50):
         try:
             await client.workflow_service.register_namespace(request)
@@ -105,8 +115,9 @@ async def server_version(client: Client) -> str:
     return answer.server_version
 
 
-async def describe_namespace(client: Client, namespace: str, address: str,
-                             attempts: int = 50) -> None:
+async def describe_namespace(
+    client: Client, namespace: str, address: str, attempts: int = 50
+) -> None:
     """Raises `UnavailableError` unless the namespace is there and may be seen."""
     for attempt in range(attempts):
         try:

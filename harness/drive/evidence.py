@@ -36,8 +36,12 @@ async def export_histories(drive: Drive) -> list[tuple[str, str, int]]:
     todo = set(drive.tracked)
     while todo:
         done |= todo
-        found = await asyncio.gather(*(_export(drive, each, gate) for each in sorted(
-            todo, key=lambda t: (t.tenant, t.workflow_id, t.run_id))))
+        found = await asyncio.gather(
+            *(
+                _export(drive, each, gate)
+                for each in sorted(todo, key=lambda t: (t.tenant, t.workflow_id, t.run_id))
+            )
+        )
         todo = set()
         for tracked, run_id, events in found:
             audited += [(tracked.tenant, run_id, e.id) for e in events if e.type in AUDITED]
@@ -45,21 +49,28 @@ async def export_histories(drive: Drive) -> list[tuple[str, str, int]]:
     return audited
 
 
-async def _export(drive: Drive, tracked: Tracked,
-                  gate: asyncio.Semaphore) -> tuple[Tracked, str, tuple[HistoryEvent, ...]]:
+async def _export(
+    drive: Drive, tracked: Tracked, gate: asyncio.Semaphore
+) -> tuple[Tracked, str, tuple[HistoryEvent, ...]]:
     async with gate:
         handle = drive.clients[tracked.tenant].get_workflow_handle(
             tracked.workflow_id, run_id=tracked.run_id or None
         )
-        history = await drive.call("history", handle.fetch_history(), tenant=tracked.tenant,
-                                   workflow_id=tracked.workflow_id, run_id=tracked.run_id)
+        history = await drive.call(
+            "history",
+            handle.fetch_history(),
+            tenant=tracked.tenant,
+            workflow_id=tracked.workflow_id,
+            run_id=tracked.run_id,
+        )
     if isinstance(history, BaseException):
         return tracked, tracked.run_id, ()
     return tracked, *_written(drive, tracked, history)
 
 
-def _written(drive: Drive, tracked: Tracked,
-             history: WorkflowHistory) -> tuple[str, tuple[HistoryEvent, ...]]:
+def _written(
+    drive: Drive, tracked: Tracked, history: WorkflowHistory
+) -> tuple[str, tuple[HistoryEvent, ...]]:
     raw = history.to_json().encode()
     events = decode_events(raw)
     started = events[0].attributes
@@ -69,12 +80,20 @@ def _written(drive: Drive, tracked: Tracked,
     (drive.trial / path).parent.mkdir(exist_ok=True)
     (drive.trial / path).write_bytes(raw)
     namespace = next(t.namespace for t in drive.tenants if t.name == tracked.tenant)
-    drive.writer.write(History(
-        **now(), tenant=tracked.tenant, namespace=namespace, workflow_id=tracked.workflow_id,
-        run_id=run_id, workflow_type=started["workflowType"]["name"],
-        status=STATUS.get(events[-1].type, "RUNNING"), path=path, events=len(events),
-        sha256=hashlib.sha256(raw).hexdigest(),
-    ))
+    drive.writer.write(
+        History(
+            **now(),
+            tenant=tracked.tenant,
+            namespace=namespace,
+            workflow_id=tracked.workflow_id,
+            run_id=run_id,
+            workflow_type=started["workflowType"]["name"],
+            status=STATUS.get(events[-1].type, "RUNNING"),
+            path=path,
+            events=len(events),
+            sha256=hashlib.sha256(raw).hexdigest(),
+        )
+    )
     return run_id, events
 
 
@@ -82,12 +101,12 @@ def _followers(tracked: Tracked, events: tuple[HistoryEvent, ...]) -> Iterator[T
     for event in events:
         following = event.attributes.get("newExecutionRunId")
         if following:
-            yield Tracked(tenant=tracked.tenant, workflow_id=tracked.workflow_id,
-                          run_id=following)
+            yield Tracked(tenant=tracked.tenant, workflow_id=tracked.workflow_id, run_id=following)
         if event.type == "CHILD_WORKFLOW_EXECUTION_STARTED":
             child = event.attributes["workflowExecution"]
-            yield Tracked(tenant=tracked.tenant, workflow_id=child["workflowId"],
-                          run_id=child["runId"])
+            yield Tracked(
+                tenant=tracked.tenant, workflow_id=child["workflowId"], run_id=child["runId"]
+            )
 
 
 async def await_audit(drive: Drive, audited: list[tuple[str, str, int]]) -> None:

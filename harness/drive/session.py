@@ -105,10 +105,20 @@ class Drive:
         """Have this run's history exported at the end."""
         self.tracked.add(Tracked(tenant=tenant, workflow_id=workflow_id, run_id=run_id))
 
-    async def call(self, name: str, awaitable: Awaitable[T], *, tenant: str = "", suite: str = "",
-                   case: str = "", workflow_id: str = "", run_id: str = "",
-                   args: dict[str, Any] | None = None, deadline_s: float = 30.0,
-                   show: Any = None) -> T | BaseException:
+    async def call(
+        self,
+        name: str,
+        awaitable: Awaitable[T],
+        *,
+        tenant: str = "",
+        suite: str = "",
+        case: str = "",
+        workflow_id: str = "",
+        run_id: str = "",
+        args: dict[str, Any] | None = None,
+        deadline_s: float = 30.0,
+        show: Any = None,
+    ) -> T | BaseException:
         """Await one operation and record how it ended; an exception is returned, not raised.
 
         `show` turns the result into what is recorded (JSON); by default nothing is. A result with
@@ -116,8 +126,13 @@ class Drive:
         """
         invoked_ns = time.monotonic_ns()
         fields: dict[str, Any] = {
-            "name": name, "tenant": tenant, "suite": suite, "case": case,
-            "workflow_id": workflow_id, "run_id": run_id, "args": args or {},
+            "name": name,
+            "tenant": tenant,
+            "suite": suite,
+            "case": case,
+            "workflow_id": workflow_id,
+            "run_id": run_id,
+            "args": args or {},
             "invoked_ns": invoked_ns,
         }
         try:
@@ -125,12 +140,27 @@ class Drive:
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises is an observation
             ending, status, message = ending_of(error)
             shown = show(error) if show and ending is Ending.OK else None
-            self.writer.write(Operation(**now(), ending=ending, status=status,
-                                        message=message[:500], result=shown, **fields))
+            self.writer.write(
+                Operation(
+                    **now(),
+                    ending=ending,
+                    status=status,
+                    message=message[:500],
+                    result=shown,
+                    **fields,
+                )
+            )
             return error
         fields["run_id"] = run_id or _run_id(result)
-        self.writer.write(Operation(**now(), ending=Ending.OK, status="OK",
-                                    result=show(result) if show else None, **fields))
+        self.writer.write(
+            Operation(
+                **now(),
+                ending=Ending.OK,
+                status="OK",
+                result=show(result) if show else None,
+                **fields,
+            )
+        )
         return result
 
     @contextlib.asynccontextmanager

@@ -17,12 +17,13 @@ from harness.errors import (
 from harness.journal.records import JOURNAL_VERSION
 
 MANIFEST = "manifest.json"
+_DRAFT = f".{MANIFEST}"
 JOURNAL = "journal"
 HISTORIES = "histories"
 SAMPLES = "samples"
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
+class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file of the trial: path below its folder, records or rows, SHA-256 of its bytes."""
 
     path: str
@@ -31,10 +32,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a trial is: versions, what was asked, what was declared, its files, its end.
 
-    `ended` is complete, interrupted, or salvaged (made up by `--salvage` for a trial without one).
+    `ended` is complete, interrupted, or salvaged (by `--salvage`, for a trial that was not sealed).
     `parameters` are the declared meanings by name, `not_driven` the reasons why something asked for
     could not be driven, by catalogue ID, `waivers` those in force.
     """
@@ -68,26 +69,47 @@ def _digest(manifest: Manifest) -> str:
     return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
 
 
+def begin_manifest(trial: Path, manifest: Manifest) -> None:
+    """Write what is known at the beginning: all that a killed run leaves for `--salvage`."""
+    (trial / _DRAFT).write_bytes(_body(manifest))
+
+
 def write_manifest(trial: Path, manifest: Manifest) -> None:
-    """Write `manifest.json` at once or not at all."""
-    body = msgspec.json.format(msgspec.json.encode(manifest.sealed()), indent=1)
-    draft = trial / f".{MANIFEST}"
-    draft.write_bytes(body + b"\n")
+    """Write `manifest.json` at once or not at all, in place of what was begun."""
+    draft = trial / _DRAFT
+    draft.write_bytes(_body(manifest))
     draft.replace(trial / MANIFEST)
+
+
+def _body(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest.sealed()), indent=1) + b"\n"
+
+
+def read_begun(trial: Path) -> Manifest | None:
+    """What was begun and never sealed; None where it cannot be read either."""
+    try:
+        return _read(trial / _DRAFT)
+    except EvidenceError:
+        return None
 
 
 def read_manifest(trial: Path) -> Manifest:
     """Read and verify a trial's manifest; raises the matching `EvidenceError`."""
-    path = trial / MANIFEST
     if not trial.is_dir():
         raise EvidenceError(f"{trial}: no such trial folder; give the path printed by the run")
+    return _read(trial / MANIFEST)
+
+
+def _read(path: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise TruncatedJournal(
-            f"{path}: missing, so the run was killed before its end; "
-            "judge what is there with --salvage (inconclusive at best)"
+            f"{path}: missing, so this is no trial, or its run was killed before its end; "
+            "judge what is there with: harness recheck --salvage (inconclusive at best)"
         ) from None
+    except OSError as error:
+        raise EvidenceError(f"{path}: {error.strerror}; it cannot be read") from None
     try:
         version = msgspec.json.decode(raw, type=dict[str, Any]).get("journal_version", 0)
         if isinstance(version, int) and version > JOURNAL_VERSION:
@@ -97,7 +119,7 @@ def read_manifest(trial: Path) -> Manifest:
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
     except msgspec.MsgspecError as error:
-        raise TamperedJournal(f"{path}: not a manifest ({error})") from None
+        raise TamperedJournal(f"{path}: not a manifest ({error}); it was edited") from None
     if manifest.digest != _digest(manifest):
         raise TamperedJournal(f"{path}: its digest does not match its content; it was edited")
     return manifest

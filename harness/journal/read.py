@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
-import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from harness import __version__
 from harness.errors import TamperedJournal, TruncatedJournal, UnknownJournalVersion
-from harness.journal.manifest import JOURNAL, Manifest, read_manifest
+from harness.journal.manifest import JOURNAL, Manifest, read_begun, read_manifest
 from harness.journal.records import (
     JOURNAL_VERSION,
     AnyRecord,
@@ -25,7 +26,11 @@ from harness.journal.records import (
 )
 
 R = TypeVar("R", bound=Record)
-_LINE = msgspec.json.Decoder(AnyRecord | Header | Footer)
+Records = Mapping[type[Record], tuple[Record, ...]]
+_LINE: Final = msgspec.json.Decoder(AnyRecord | Header | Footer)
+_AT_NS: Final = attrgetter("at_ns")
+_CHUNK_BYTES: Final = 4 << 20  # a segment may be larger than the memory that is left
+_KEPT_BYTES: Final = 16 << 20  # of histories whose events are kept decoded, which is ten times that
 
 
 class HistoryEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -47,7 +52,7 @@ class Journal:
     def __init__(
         self,
         manifest: Manifest,
-        records: Mapping[type[Record], Sequence[Record]],
+        records: Records,
         folder: Path | None = None,
         histories: Mapping[str, bytes] | None = None,
     ) -> None:
@@ -56,17 +61,22 @@ class Journal:
         self._folder = folder
         self._histories = dict(histories or {})
         self._events: dict[str, tuple[HistoryEvent, ...]] = {}
+        self._kept_bytes = 0
 
     def of(self, kind: type[R]) -> Sequence[R]:
         """All records of a kind."""
-        return cast("Sequence[R]", self._records.get(kind, ()))
+        return cast("tuple[R, ...]", self._records.get(kind, ()))
 
     def events(self, history: History) -> tuple[HistoryEvent, ...]:
-        """The events of a history, decoded once; raises `TamperedJournal` on a changed file."""
-        if history.path not in self._events:
-            raw = self.raw(history.path, history.sha256)
-            self._events[history.path] = decode_events(raw)
-        return self._events[history.path]
+        """The events of a history; raises `TamperedJournal` on a changed file."""
+        if history.path in self._events:
+            return self._events[history.path]
+        raw = self.raw(history.path, history.sha256)
+        events = decode_events(raw)
+        if self._kept_bytes < _KEPT_BYTES:
+            self._kept_bytes += len(raw)
+            self._events[history.path] = events
+        return events
 
     def raw(self, path: str, sha256: str) -> bytes:
         """The bytes of a recorded file, verified against the digest its record carries."""
@@ -112,7 +122,9 @@ def from_records(
     histories: Mapping[str, bytes] | None = None,
 ) -> Journal:
     """A journal made by hand, for the tests of checks."""
-    return Journal(manifest or hand_made_manifest(), _indexed(records), None, histories)
+    found: ByKind = {}
+    _index(found, records)
+    return Journal(manifest or hand_made_manifest(), _merged([found]), None, histories)
 
 
 def hand_made_manifest(**fields: Any) -> Manifest:
@@ -133,99 +145,176 @@ def read_trial(trial: Path, *, salvage: bool = False) -> Journal:
     """Read a trial's folder.
 
     Raises `TruncatedJournal` without a manifest or with a cut segment (unless the manifest says
-    so, or `salvage`), `TamperedJournal` on any digest or count that does not match, and
-    `UnknownJournalVersion` for a newer journal.
+    so, or `salvage`), `TamperedJournal` on any digest or count that does not match, be it a
+    segment's, a history's or a samples file's, and `UnknownJournalVersion` for a newer journal.
     """
-    try:
-        manifest = read_manifest(trial)
-    except TruncatedJournal:
-        if not salvage:
-            raise
-        manifest = hand_made_manifest(
-            trial_id=trial.name, ended="salvaged", ended_wall_ns=time.time_ns()
-        )
-        return Journal(manifest, _indexed(_salvaged(trial)), trial)
-    records: list[Record] = []
+    with _without_collections():
+        try:
+            manifest = read_manifest(trial)
+        except TruncatedJournal:
+            if not salvage:
+                raise
+            return _salvaged(trial)
+        return _sealed(trial, manifest)
+
+
+def _sealed(trial: Path, manifest: Manifest) -> Journal:
+    segments = []
     for file in manifest.files:
+        path = trial / file.path
         if file.path.startswith(f"{JOURNAL}/"):
-            records += _segment(trial / file.path, file.sha256, complete=file.complete)
+            segments.append(read_segment(path, complete=file.complete, sha256=file.sha256))
+        else:
+            _require_digest(path, file.sha256)
     listed = {file.path for file in manifest.files}
     for path in sorted((trial / JOURNAL).glob("*.jsonl")):
         if path.relative_to(trial).as_posix() not in listed:
             raise TamperedJournal(f"{path}: not in the manifest; it was added later")
-    journal = Journal(manifest, _indexed(records), trial)
-    _verify_recorded_files(trial, journal)
+    journal = Journal(manifest, _merged(segments), trial)
+    for history in journal.of(History):
+        _require_digest(trial / history.path, history.sha256)
+    for run in journal.of(LoadRun):
+        _require_digest(trial / run.samples, run.sha256)
     return journal
 
 
-def _verify_recorded_files(trial: Path, journal: Journal) -> None:
-    for run in journal.of(LoadRun):
-        if not (trial / run.samples).is_file():
-            raise TruncatedJournal(f"{trial / run.samples}: recorded but missing")
-
-
-def _indexed(records: Iterable[Record]) -> dict[type[Record], Sequence[Record]]:
-    index: defaultdict[type[Record], list[Record]] = defaultdict(list)
-    for record in records:
-        index[type(record)].append(record)
-    for found in index.values():
-        found.sort(key=lambda record: record.at_ns)
-    return dict(index)
-
-
-def _segment(path: Path, sha256: str, *, complete: bool) -> list[Record]:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise TruncatedJournal(f"{path}: {error.strerror}; it is named in the manifest") from None
-    if hashlib.sha256(raw).hexdigest() != sha256:
-        raise TamperedJournal(f"{path}: its digest does not match the manifest; it was edited")
-    return _decode_segment(path, raw, complete=complete)
-
-
-def _decode_segment(path: Path, raw: bytes, *, complete: bool) -> list[Record]:
-    try:
-        records: list[Record] = list(_LINE.decode_lines(raw))
-    except msgspec.MsgspecError as error:
-        if not complete:
-            return _decode_cut(path, raw)
-        raise TamperedJournal(f"{path}: a line does not decode ({error})") from None
-    header = records[0] if records else None
-    if not isinstance(header, Header):
-        raise TruncatedJournal(f"{path}: it has no header")
-    if header.version > JOURNAL_VERSION:
-        raise UnknownJournalVersion(
-            f"{path}: version {header.version}, this harness reads up to {JOURNAL_VERSION}"
-        )
-    footer = records[-1]
-    if not isinstance(footer, Footer):
-        if complete:
-            raise TruncatedJournal(f"{path}: it has no footer, so its writer was cut off")
-        return records[1:]
-    if footer.records != len(records) - 2:
-        raise TamperedJournal(
-            f"{path}: {len(records) - 2} records, its footer says {footer.records}"
-        )
-    return records[1:-1]
-
-
-def _decode_cut(path: Path, raw: bytes) -> list[Record]:
-    whole, _, _ = raw.rpartition(b"\n")
-    if not whole:
-        return []
-    try:
-        return [r for r in _LINE.decode_lines(whole) if not isinstance(r, Header | Footer)]
-    except msgspec.MsgspecError as error:
-        raise TamperedJournal(f"{path}: a line does not decode ({error})") from None
+def _salvaged(trial: Path) -> Journal:
+    """What a killed run left: whole lines, and of the manifest what was known at its beginning."""
+    segments = [read_segment(path, complete=False) for path in _segments(trial)]
+    if not segments:
+        raise TruncatedJournal(f"{trial}: nothing was recorded; there is nothing to salvage")
+    records = _merged(segments)
+    last_ns = max((each.wall_ns for found in records.values() for each in found), default=0)
+    begun = read_begun(trial) or hand_made_manifest(trial_id=trial.name, ended_wall_ns=last_ns)
+    manifest = msgspec.structs.replace(begun, ended="salvaged", ended_wall_ns=last_ns)
+    return Journal(manifest, records, trial)
 
 
 def read_segments(trial: Path) -> list[Record]:
     """The records of a trial that is still being written: whole lines, unsealed."""
-    paths = sorted((trial / JOURNAL).glob("*.jsonl"))
-    return [record for path in paths for record in _decode_cut(path, path.read_bytes())]
+    segments = [read_segment(path, complete=False) for path in _segments(trial)]
+    return [record for by_kind in segments for found in by_kind.values() for record in found]
 
 
-def _salvaged(trial: Path) -> list[Record]:
-    if not any((trial / JOURNAL).glob("*.jsonl")):
-        raise TruncatedJournal(f"{trial}: nothing was recorded; there is nothing to salvage")
-    return read_segments(trial)
+def _segments(trial: Path) -> list[Path]:
+    return sorted((trial / JOURNAL).glob("*.jsonl"))
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Nothing that is decoded is garbage, so looking for some only takes time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+ByKind = dict[type[Record], list[Record]]
+
+
+def read_segment(path: Path, *, complete: bool, sha256: str = "") -> ByKind:
+    """The records of one segment by kind, in the order of the file.
+
+    One that is not `complete` may lack its footer and end in the middle of a line. `sha256` is that
+    of the whole file, if it is known.
+    """
+    digest = hashlib.sha256()
+    found: ByKind = {}
+    try:
+        with path.open("rb") as stream:
+            last = stream.readline()
+            _require_header(path, last, complete=complete)
+            while chunk := stream.read(_CHUNK_BYTES):
+                last += chunk
+                cut = last.rfind(b"\n", 0, len(last) - 1) + 1  # keeps the last line back
+                digest.update(lines := last[:cut])
+                last = last[cut:]
+                _index(found, _decoded(path, lines))
+    except OSError as error:
+        raise TruncatedJournal(f"{path}: {error.strerror}; it is part of the trial") from None
+    body_sha256 = digest.hexdigest()
+    digest.update(last)
+    footer = _footer(last)
+    if footer is None:
+        if complete:
+            raise TruncatedJournal(f"{path}: it has no footer, so it was cut off")
+        if last.endswith(b"\n"):
+            _index(found, _decoded(path, last))
+    if sha256 and digest.hexdigest() != sha256:
+        raise TamperedJournal(f"{path}: its digest does not match the manifest; it was edited")
+    _require_whole(path, found, footer, body_sha256)
+    return found
+
+
+def _require_header(path: Path, line: bytes, *, complete: bool) -> None:
+    if not line.endswith(b"\n") and not complete:
+        return  # it was cut off before anything was recorded
+    try:
+        version = msgspec.json.decode(line, type=_Version).version
+    except msgspec.MsgspecError:
+        raise TruncatedJournal(f"{path}: it has no header") from None
+    if version > JOURNAL_VERSION:
+        raise UnknownJournalVersion(
+            f"{path}: journal version {version}, this harness reads up to {JOURNAL_VERSION}; "
+            "use the harness that wrote it or a newer one"
+        )
+
+
+class _Version(msgspec.Struct, tag_field="kind", tag="header"):
+    """As much of a header as every version has."""
+
+    version: int
+
+
+def _decoded(path: Path, lines: bytes) -> list[Record]:
+    try:
+        return list(_LINE.decode_lines(lines))
+    except msgspec.MsgspecError as error:
+        raise TamperedJournal(f"{path}: a line does not decode ({error}); it was edited") from None
+
+
+def _footer(line: bytes) -> Footer | None:
+    try:
+        return msgspec.json.decode(line, type=Footer)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _require_whole(path: Path, found: ByKind, footer: Footer | None, body_sha256: str) -> None:
+    headers, footers = found.pop(Header, []), found.pop(Footer, [])
+    if len(headers) > 1 or footers:
+        raise TamperedJournal(f"{path}: lines after its footer; they were added later")
+    if footer is None:
+        return
+    count = sum(map(len, found.values()))
+    if footer.records != count:
+        raise TamperedJournal(f"{path}: {count} records, its footer says {footer.records}")
+    if footer.sha256 != body_sha256:
+        raise TamperedJournal(f"{path}: its digest does not match its footer; it was edited")
+
+
+def _require_digest(path: Path, sha256: str) -> None:
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TruncatedJournal(f"{path}: {error.strerror}; it is part of the trial") from None
+    if found != sha256:
+        raise TamperedJournal(f"{path}: its digest does not match its record; it was edited")
+
+
+def _index(found: ByKind, records: Iterable[Record]) -> None:
+    for record in records:
+        found.setdefault(type(record), []).append(record)
+
+
+def _merged(segments: Iterable[Mapping[type[Record], Sequence[Record]]]) -> Records:
+    """All segments as one: of each kind the records in the order of their `at_ns`."""
+    merged: ByKind = {}
+    for by_kind in segments:
+        for kind, found in by_kind.items():
+            merged.setdefault(kind, []).extend(found)
+    return {kind: tuple(sorted(found, key=_AT_NS)) for kind, found in merged.items()}

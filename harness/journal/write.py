@@ -20,7 +20,8 @@ class SegmentWriter:
 
     Records are buffered up to 64 KiB; `flush` hands them to the operating system, so that a SIGKILL
     loses at most what came after it. `close` writes the footer; a segment without one is
-    known to be cut off. Raises `FileExistsError` if the segment exists, `OSError` on a full disk.
+    known to be cut off, and so is one that could not be written to its end. Raises
+    `FileExistsError` if the segment exists, `OSError` on a full disk.
     """
 
     def __init__(self, folder: Path, writer: str, trial_id: str) -> None:
@@ -38,7 +39,9 @@ class SegmentWriter:
         self.flush()
 
     def write(self, record: Record) -> None:
-        """Append one record."""
+        """Append one record; a closed segment raises `ValueError`, so that nothing gets lost."""
+        if self._file is None:
+            raise ValueError(f"{self.path}: this segment has ended")
         self._append(record)
         self._records += 1
         if len(self._buffer) >= _FLUSH_BYTES:
@@ -50,8 +53,12 @@ class SegmentWriter:
             view = bytes(self._buffer)
             self._buffer.clear()
             self._digest.update(view)
-            while view:  # an unbuffered write may be short
-                view = view[self._file.write(view) :]
+            try:
+                while view:  # an unbuffered write may be short
+                    view = view[self._file.write(view) :]
+            except OSError:
+                self._end()  # something is missing now: no footer may vouch for the rest
+                raise
 
     def close(self) -> None:
         """Write the footer and close; closing twice does nothing."""
@@ -61,8 +68,12 @@ class SegmentWriter:
         digest = self._digest.hexdigest()
         self._append(Footer(**now(), records=self._records, sha256=digest))
         self.flush()
-        self._file.close()
-        self._file = None
+        self._end()
+
+    def _end(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _append(self, record: Record) -> None:
         self._buffer += self._encoder.encode(record)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -79,20 +79,28 @@ _LONGEST_CAUSE: Final = 100
 class TemporalDriver:
     """Starts the workflows of a workload over one connection, for all tenants."""
 
-    def __init__(self, settings: Settings, workload: Workload, prefix: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        workload: Workload,
+        prefix: str,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.client: Client | None = None
         self._settings = settings
         self._workload = workload
         self._prefix = prefix
         self._clock = clock
+        self._sleep = sleep
         self._random = random.Random(settings.seed)
-        self._client: Client | None = None
         self._follow_first_task = settings.sli == FIRST_TASK_SLI
 
     async def open(self) -> None:
         """Connect and see that each tenant's namespace is there."""
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                self._client = await _connected(self._settings)
+                self.client = await _connected(self._settings)
                 for tenant in self._settings.tenants:
                     await self._see(tenant.namespace)
         except (RuntimeError, TimeoutError, OSError) as error:
@@ -103,7 +111,7 @@ class TemporalDriver:
 
     async def close(self) -> None:
         """Let go of the client; the SDK closes the connection."""
-        self._client = None
+        self.client = None
 
     async def start(self, sample: Sample) -> bool:
         """Start the sample's workflow; sets its attempts and the times of its answers."""
@@ -128,7 +136,7 @@ class TemporalDriver:
                 sample.run_id = answer.run_id
                 return True
             spread = _RETRY.randomization_factor
-            await asyncio.sleep(pause_s * self._random.uniform(1 - spread, 1 + spread))
+            await self._sleep(pause_s * self._random.uniform(1 - spread, 1 + spread))
             pause_s = min(pause_s * _RETRY.multiplier, _RETRY.max_interval_millis / 1000)
 
     async def follow(self, sample: Sample) -> None:
@@ -200,7 +208,7 @@ class TemporalDriver:
                     sample.end(SampleOutcome.INFO, f"follow:{error.status.name}")
                     return None
             pause_s = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
-            await asyncio.sleep(pause_s * self._random.uniform(0.8, 1.2))
+            await self._sleep(pause_s * self._random.uniform(0.8, 1.2))
         return None
 
     def _request(self, sample: Sample) -> StartWorkflowExecutionRequest:
@@ -236,12 +244,12 @@ class TemporalDriver:
                     raise UnavailableError(
                         f"engine {self._settings.address}: namespace {namespace}: {error.message}"
                     ) from None
-            await asyncio.sleep(0.1)
+            await self._sleep(0.1)
 
     @property
     def _service(self) -> WorkflowService:
-        assert self._client is not None, "the driver is not open"
-        return self._client.workflow_service
+        assert self.client is not None, "the driver is not open"
+        return self.client.workflow_service
 
 
 _OUTCOMES: Final = {Ending.FAIL: SampleOutcome.FAIL, Ending.INFO: SampleOutcome.INFO}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.errors import UnavailableError
+from harness.errors import EXIT_UNAVAILABLE, UnavailableError
 from harness.platform.registry import Registry
 
 GUARD = Path(__file__).with_name("guard.py")
@@ -28,8 +28,15 @@ class Child:
     output goes to `log`.
     """
 
-    def __init__(self, role: str, popen: subprocess.Popen[bytes], pid: int, log: Path,
-                 lifeline: int, registry: Registry) -> None:
+    def __init__(
+        self,
+        role: str,
+        popen: subprocess.Popen[bytes],
+        pid: int,
+        log: Path,
+        lifeline: int,
+        registry: Registry,
+    ) -> None:
         self.role = role
         self.pid = pid
         self.log = log
@@ -82,11 +89,16 @@ class Child:
             self._popen.stdin.flush()
 
     async def ready(self, within_s: float, what_to_do: str) -> str:
-        """The JSON of its ready line; raises `UnavailableError` with its last lines if none came."""
+        """The JSON of its ready line; raises `UnavailableError` with its last lines if none came.
+
+        One that says itself why it cannot begin, and ends with 69, has the word.
+        """
         try:
             return await asyncio.wait_for(asyncio.shield(self._ready), within_s)
         except EOFError:
             code = await self.wait(5)
+            if code == EXIT_UNAVAILABLE and self.lines:
+                raise UnavailableError(self.lines[-1]) from None
             raise UnavailableError(
                 f"{self.role}: exited with {code} before it was ready; {what_to_do}{self.tail()}"
             ) from None
@@ -153,23 +165,42 @@ class Children:
         self._logs = logs
         self._started: list[Child] = []
 
-    async def start(self, role: str, command: Sequence[str], *,
-                    env: Mapping[str, str] | None = None, cwd: Path | None = None,
-                    stdin: bool = False, whole_env: bool = False) -> Child:
+    async def start(
+        self,
+        role: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: bool = False,
+        whole_env: bool = False,
+    ) -> Child:
         """Start `command` in a group of its own under a guard.
 
         `env` is added to the environment, or is all of it with `whole_env`. Raises `UnavailableError` if it cannot be started.
         """
         lifeline_read, lifeline = os.pipe()
         report, report_write = os.pipe()
-        argv = [sys.executable, "-I", "-S", str(GUARD), str(lifeline_read), str(report_write),
-                "--", *command]
+        argv = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(GUARD),
+            str(lifeline_read),
+            str(report_write),
+            "--",
+            *command,
+        ]
         try:
             popen = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the guard is small
-                argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd,
+                argv,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
                 env={**({} if whole_env else os.environ), "PYTHONUNBUFFERED": "1", **(env or {})},
-                pass_fds=(lifeline_read, report_write), start_new_session=True,
+                pass_fds=(lifeline_read, report_write),
+                start_new_session=True,
             )
         except OSError as error:
             raise UnavailableError(f"{role}: cannot be started: {error}") from None

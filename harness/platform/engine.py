@@ -25,16 +25,35 @@ TUNED: Final[Mapping[str, Any]] = {
 }
 
 
-def engine_command(binary: Path, port: int, http_port: int, metrics_port: int,
-                   dynamic_config: Mapping[str, Any], database: Path | None = None) -> list[str]:
+def engine_command(
+    binary: Path,
+    port: int,
+    http_port: int,
+    metrics_port: int,
+    dynamic_config: Mapping[str, Any],
+    database: Path | None = None,
+) -> list[str]:
     """The command line of the embedded engine, on 127.0.0.1, tuned, then `dynamic_config`.
 
     Without `database` its state is in memory; with one it survives a restart.
     """
     command = [
-        str(binary), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
-        "--port", str(port), "--http-port", str(http_port), "--metrics-port", str(metrics_port),
-        "--log-level", "error", "--log-format", "json",
+        str(binary),
+        "server",
+        "start-dev",
+        "--headless",
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--http-port",
+        str(http_port),
+        "--metrics-port",
+        str(metrics_port),
+        "--log-level",
+        "error",
+        "--log-format",
+        "json",
     ]
     if database is not None:
         command += ["--db-filename", str(database), "--sqlite-pragma", "synchronous=1"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -43,9 +42,19 @@ class Platform:
     `record` is the supervisor's segment. Everything that was started ends with `children`.
     """
 
-    def __init__(self, target: Target, breakage: Breakage, children: Children,
-                 segment: SegmentWriter, trial: Path, folder: Path,
-                 progress: Callable[[str], None], *, ours: bool, trial_id: str) -> None:
+    def __init__(
+        self,
+        target: Target,
+        breakage: Breakage,
+        children: Children,
+        segment: SegmentWriter,
+        trial: Path,
+        folder: Path,
+        progress: Callable[[str], None],
+        *,
+        ours: bool,
+        trial_id: str,
+    ) -> None:
         self.target = target
         self.breakage = breakage
         self.folder = folder
@@ -69,33 +78,56 @@ class Platform:
 
     def happened(self, child: Child, event: str, group: str = "", detail: str = "") -> None:
         """Record something that happened to a process."""
-        self.record(Process(**now(), role=child.role, group=group, pid=child.pid, event=event,
-                            detail=detail))
+        self.record(
+            Process(
+                **now(), role=child.role, group=group, pid=child.pid, event=event, detail=detail
+            )
+        )
 
     async def start_engine(self, database: Path | None = None) -> None:
         """Start the embedded engine; a target with an address of its own needs none."""
         if not self.target.engine.embedded:
             return
         port, http_port, metrics_port = free_ports(3)
-        command = engine_command(find_temporal(), port, http_port, metrics_port,
-                                 self.breakage.engine, database)
+        command = engine_command(
+            find_temporal(), port, http_port, metrics_port, self.breakage.engine, database
+        )
         self.engine = await self._children.start("engine", command)
         self.address = f"127.0.0.1:{port}"
         self.happened(self.engine, "started")
 
     async def start_doubles(self) -> Doubles:
         """Start the instruments: PDP, services, audit sink, all in one process."""
-        command = [sys.executable, "-m", "harness.doubles", "--journal",
-                   str(self.trial / "journal"), "--trial", self.trial_id]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.doubles",
+            "--journal",
+            str(self.trial / "journal"),
+            "--trial",
+            self.trial_id,
+        ]
         for defect in self.breakage.doubles:
             command += ["--defect", defect]
+        command += self._where_doubles_listen()
         child = await self._children.start("doubles", command)
-        told = await child.ready(DOUBLES_READY_S, "this is a bug of the harness")
+        told = await child.ready(DOUBLES_READY_S, "see what it said")
         self.happened(child, "ready")
         self.doubles = msgspec.json.decode(told, type=Doubles)
         for subject in (Subject.PDP, Subject.SERVICES):
             self.record(Part(**now(), subject=subject, ours=True, name="harness double"))
         return self.doubles
+
+    def _where_doubles_listen(self) -> list[str]:
+        given = self.target.doubles
+        options = ["--bind", given.bind, "--known-as", given.advertised_host]
+        for name, port in (
+            ("pdp", given.ports.pdp),
+            ("services", given.ports.services),
+            ("audit", given.ports.audit),
+        ):
+            options += [f"--{name}-port", str(port)] if port else []
+        return options
 
     async def start_worker(self, group: str) -> None:
         """Start the worker process of a group and wait until it polls."""
@@ -103,12 +135,17 @@ class Platform:
             return
         command = list(self.breakage.worker or self.target.worker.command or ())
         env = self.worker_environment(group)
-        child = await self._children.start(f"worker-{group}-{len(self.workers)}", command, env=env,
-                                           cwd=_cwd(self.target.worker.cwd))
+        child = await self._children.start(
+            f"worker-{group}-{len(self.workers)}",
+            command,
+            env=env,
+            cwd=_cwd(self.target.worker.cwd),
+        )
         self.workers[group] = child
         self.happened(child, "started", group)
-        told = await child.ready(self.target.worker.ready_within_s,
-                                 "check worker.command in the target file")
+        told = await child.ready(
+            self.target.worker.ready_within_s, "check worker.command in the target file"
+        )
         self._declared(told, child.role)
         self.happened(child, "ready", group)
 
@@ -117,28 +154,40 @@ class Platform:
             ready = json.loads(told)
             version = str(ready["contract"])
         except (ValueError, KeyError, TypeError):
-            raise UnavailableError(f"{role}: its ready line is not as the contract says: {told}"
-                                   ) from None
+            raise UnavailableError(
+                f"{role}: its ready line is not as the contract says: {told}"
+            ) from None
         if version.split(".")[0] != CONTRACT_VERSION.split(".")[0]:
-            raise UnavailableError(f"{role}: speaks contract {version}, the harness speaks "
-                                   f"{CONTRACT_VERSION}")
+            raise UnavailableError(
+                f"{role}: speaks contract {version}, the harness speaks {CONTRACT_VERSION}"
+            )
         self.lacks = sorted({*self.lacks, *ready.get("lacks", ())})
-        self.record(Part(
-            **now(), subject=Subject.WORKER, ours=self.ours,
-            name=str(ready.get("language", "")), version=str(ready.get("sdk", "")),
-            lacks=self.lacks,
-        ))
+        self.record(
+            Part(
+                **now(),
+                subject=Subject.WORKER,
+                ours=self.ours,
+                name=str(ready.get("language", "")),
+                version=str(ready.get("sdk", "")),
+                lacks=self.lacks,
+            )
+        )
 
     def worker_environment(self, group: str) -> dict[str, str]:
         """What the worker of a group is told, as the contract says."""
         assert self.doubles is not None
         return {
             **self._engine_env(self.worker_address or self.address),
-            "HARNESS_TENANTS": json.dumps([
-                {"tenant": t.name, "namespace": t.namespace,
-                 "task_queue": self.queue(t.task_queue, group)}
-                for t in self.target.tenants
-            ]),
+            "HARNESS_TENANTS": json.dumps(
+                [
+                    {
+                        "tenant": t.name,
+                        "namespace": t.namespace,
+                        "task_queue": self.queue(t.task_queue, group),
+                    }
+                    for t in self.target.tenants
+                ]
+            ),
             "HARNESS_PDP_URL": self.doubles.pdp,
             "HARNESS_PDP_DEADLINE_MS": str(PDP_DEADLINE_MS),
             "HARNESS_SERVICES_URL": self.doubles.services,
@@ -151,9 +200,12 @@ class Platform:
         env = {"TEMPORAL_ADDRESS": address}
         tls = self.target.engine.tls
         if tls is not None:
-            env |= {"TEMPORAL_TLS_CA": tls.ca or "", "TEMPORAL_TLS_CERT": tls.cert or "",
-                    "TEMPORAL_TLS_KEY": tls.key or "",
-                    "TEMPORAL_TLS_SERVER_NAME": tls.server_name or ""}
+            env |= {
+                "TEMPORAL_TLS_CA": tls.ca or "",
+                "TEMPORAL_TLS_CERT": tls.cert or "",
+                "TEMPORAL_TLS_KEY": tls.key or "",
+                "TEMPORAL_TLS_SERVER_NAME": tls.server_name or "",
+            }
         if self.target.engine.token_file:
             env["TEMPORAL_TOKEN_FILE"] = self.target.engine.token_file
         return env
@@ -173,21 +225,28 @@ class Platform:
         command = list(self.breakage.exporter or exporter.command or ())
         state = Path(exporter.state) if exporter.state else self.folder / "exporter"
         state.mkdir(parents=True, exist_ok=True)
-        child = await self._children.start("exporter", command, env={
-            **self._engine_env(self.address),
-            "HARNESS_TENANTS": json.dumps([
-                {"tenant": t.name, "namespace": t.namespace, "task_queue": t.task_queue}
-                for t in self.target.tenants
-            ]),
-            "HARNESS_AUDIT_URL": self.doubles.audit,
-            "HARNESS_EXPORTER_STATE": str(state),
-            **environment(exporter, os.environ),
-        }, cwd=_cwd(exporter.cwd))
-        await child.ready(exporter.ready_within_s,
-                          "check exporter.command in the target file")
+        child = await self._children.start(
+            "exporter",
+            command,
+            env={
+                **self._engine_env(self.address),
+                "HARNESS_TENANTS": json.dumps(
+                    [
+                        {"tenant": t.name, "namespace": t.namespace, "task_queue": t.task_queue}
+                        for t in self.target.tenants
+                    ]
+                ),
+                "HARNESS_AUDIT_URL": self.doubles.audit,
+                "HARNESS_EXPORTER_STATE": str(state),
+                **environment(exporter, os.environ),
+            },
+            cwd=_cwd(exporter.cwd),
+        )
+        await child.ready(exporter.ready_within_s, "check exporter.command in the target file")
         self.happened(child, "ready")
-        self.record(Part(**now(), subject=Subject.EXPORTER, ours=self.ours,
-                         name=Path(command[-1]).name))
+        self.record(
+            Part(**now(), subject=Subject.EXPORTER, ours=self.ours, name=Path(command[-1]).name)
+        )
 
     async def kill_worker(self, group: str) -> None:
         """SIGKILL the worker process of a group."""
@@ -206,5 +265,3 @@ class Platform:
 
 def _cwd(given: str | None) -> Path | None:
     return Path(given) if given else None
-
-

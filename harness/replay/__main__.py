@@ -24,8 +24,10 @@ from harness.journal.manifest import JOURNAL
 from harness.journal.read import read_segments
 from harness.journal.records import Difference, Ending, History, Replay, now
 from harness.journal.write import SegmentWriter
-from harness.replay.capture import CapturingRunner, Command
+from harness.replay.capture import Captured, CapturingRunner
 from harness.replay.compare import ERROR, Own, compare, unknown_kinds
+
+NOTHING = Captured("", "")
 
 
 def main() -> None:
@@ -67,12 +69,17 @@ def workflows_of(name: str) -> list[type]:
             f"worker.workflows: module {name} does not import ({type(error).__name__}: {error}); "
             "correct it in the target file"
         ) from None
-    found = [each for each in vars(module).values()
-             if isinstance(each, type) and "__temporal_workflow_definition" in vars(each)]
+    found = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and "__temporal_workflow_definition" in vars(each)
+    ]
     own = [each for each in found if each.__module__ == name]
     if not found:
-        raise UnavailableError(f"worker.workflows: module {name} has no workflow class; "
-                               "name the module that defines them in the target file")
+        raise UnavailableError(
+            f"worker.workflows: module {name} has no workflow class; "
+            "name the module that defines them in the target file"
+        )
     return own or found
 
 
@@ -84,30 +91,42 @@ def type_name(workflow_class: type) -> str | None:
 
 async def _replay_trial(trial: Path, trial_id: str, workflows: list[type]) -> None:
     types = {type_name(each) for each in workflows}
-    recorded = [r for r in read_segments(trial) if isinstance(r, History)
-                and r.workflow_type in types]
+    recorded = [
+        r for r in read_segments(trial) if isinstance(r, History) and r.workflow_type in types
+    ]
     by_run = {history.run_id: history for history in recorded}
     with SegmentWriter(trial / JOURNAL, "replay", trial_id) as writer:
         async for history, stock, strict in replayed(trial, recorded, workflows):
             about = by_run[history.run_id]
             for mode, (ending, message, differences) in (("stock", stock), ("strict", strict)):
-                writer.write(Replay(
-                    **now(), mode=mode, tenant=about.tenant, workflow_id=about.workflow_id,
-                    run_id=about.run_id, ending=ending, message=message[:600],
-                    differences=differences,
-                ))
+                writer.write(
+                    Replay(
+                        **now(),
+                        mode=mode,
+                        tenant=about.tenant,
+                        workflow_id=about.workflow_id,
+                        run_id=about.run_id,
+                        ending=ending,
+                        message=message[:600],
+                        differences=differences,
+                    )
+                )
 
 
 Judged = tuple[Ending, str, list[Difference]]
 
 
-async def replayed(trial: Path, recorded: list[History], workflows: list[type],
-                   ) -> AsyncIterator[tuple[History, Judged, Judged]]:
+async def replayed(
+    trial: Path,
+    recorded: list[History],
+    workflows: list[type],
+) -> AsyncIterator[tuple[History, Judged, Judged]]:
     """Each history with its stock and its strict result."""
     runner = CapturingRunner(SandboxedWorkflowRunner())
     outside = CapturingRunner(UnsandboxedWorkflowRunner())
-    replayer = Replayer(workflows=workflows, workflow_runner=runner,
-                        unsandboxed_workflow_runner=outside)
+    replayer = Replayer(
+        workflows=workflows, workflow_runner=runner, unsandboxed_workflow_runner=outside
+    )
     by_run = {history.run_id: history for history in recorded}
 
     async def histories() -> AsyncIterator[WorkflowHistory]:
@@ -117,9 +136,9 @@ async def replayed(trial: Path, recorded: list[History], workflows: list[type],
     async with replayer.workflow_replay_iterator(histories()) as results:
         async for result in results:
             run_id = result.history.run_id
-            commands = runner.commands.pop(run_id, None) or outside.commands.pop(run_id, [])
+            captured = runner.runs.pop(run_id, None) or outside.runs.pop(run_id, NOTHING)
             about = by_run[run_id]
-            yield about, _stock(result), _strict(result, commands, about)
+            yield about, _stock(result), _strict(result, captured, about)
 
 
 def _stock(result: WorkflowReplayResult) -> Judged:
@@ -128,17 +147,22 @@ def _stock(result: WorkflowReplayResult) -> Judged:
     return Ending.FAIL, str(result.replay_failure), []
 
 
-def _strict(result: WorkflowReplayResult, commands: list[Command], about: History) -> Judged:
+def _strict(result: WorkflowReplayResult, captured: Captured, about: History) -> Judged:
     if result.replay_failure is not None:
         return Ending.FAIL, str(result.replay_failure), []
     events = list(result.history.events)
-    strange = unknown_kinds(commands, events)
+    strange = unknown_kinds(captured.commands, events)
     if strange:
         return Ending.INFO, f"not compared: {', '.join(strange)}", []
     started = events[0].workflow_execution_started_event_attributes
-    own = Own(task_queue=started.task_queue.name, workflow_type=started.workflow_type.name,
-              namespace=about.namespace)
-    differences = compare(commands, events, own)
+    own = Own(
+        task_queue=started.task_queue.name,
+        workflow_type=started.workflow_type.name,
+        namespace=about.namespace,
+        replayed_task_queue=captured.task_queue,
+        replayed_namespace=captured.namespace,
+    )
+    differences = compare(captured.commands, events, own)
     red = [each for each in differences if each.severity == ERROR]
     message = f"{len(red)} recorded attributes differ" if red else ""
     return Ending.FAIL if red else Ending.OK, message, differences

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,11 +13,20 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 Command = tuple[str, Message]
 
 
+@dataclass(slots=True)
+class Captured:
+    """What one run issued, and what the replayer told it of its task queue and namespace."""
+
+    task_queue: str
+    namespace: str
+    commands: list[Command] = field(default_factory=list)
+
+
 class CapturingRunner(WorkflowRunner):
-    """Another runner, whose instances' commands are kept in `commands` by run id."""
+    """Another runner, whose instances' commands are kept in `runs` by run id."""
 
     def __init__(self, inner: WorkflowRunner) -> None:
-        self.commands: dict[str, list[Command]] = {}
+        self.runs: dict[str, Captured] = {}
         self._inner = inner
 
     def prepare_workflow(self, defn: Any) -> None:
@@ -26,8 +36,9 @@ class CapturingRunner(WorkflowRunner):
         self._inner.set_worker_level_failure_exception_types(types)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        taken = self.commands[det.info.run_id] = []
-        return _CapturingInstance(self._inner.create_instance(det), taken)
+        captured = Captured(det.info.task_queue, det.info.namespace)
+        self.runs[det.info.run_id] = captured  # one that was evicted begins anew
+        return _CapturingInstance(self._inner.create_instance(det), captured.commands)
 
 
 class _CapturingInstance(WorkflowInstance):

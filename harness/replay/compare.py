@@ -24,11 +24,25 @@ Read = Callable[[Any, "Own"], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """What an unset attribute of a command stands for: the run's own."""
+    """The run's own task queue, type and namespace, which an unset attribute stands for.
+
+    A replayer runs the code on a queue and in a namespace of its own: a command that names those
+    (`replayed_…`) means the run's own.
+    """
 
     task_queue: str
     workflow_type: str
     namespace: str
+    replayed_task_queue: str = ""
+    replayed_namespace: str = ""
+
+    def queue_of(self, named: str) -> str:
+        """The task queue that a command means."""
+        return self.task_queue if named in ("", self.replayed_task_queue) else named
+
+    def namespace_of(self, named: str) -> str:
+        """The namespace that a command means."""
+        return self.namespace if named in ("", self.replayed_namespace) else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,96 +95,180 @@ def _same(name: str, severity: str = ERROR) -> Attribute:
 
 
 def _timeout(name: str) -> Attribute:
-    return Attribute(name, lambda c, _: _seconds(getattr(c, name)),
-                     lambda e, _: _seconds(getattr(e, name)), INFO, only_if_said=True)
+    return Attribute(
+        name,
+        lambda c, _: _seconds(getattr(c, name)),
+        lambda e, _: _seconds(getattr(e, name)),
+        INFO,
+        only_if_said=True,
+    )
 
 
 def _retry(c: Any, _: Own) -> Any:
     policy = c.retry_policy
     return (
-        _seconds(policy.initial_interval), policy.backoff_coefficient,
-        _seconds(policy.maximum_interval), policy.maximum_attempts,
-        sorted(policy.non_retryable_error_types),
-    ) if c.HasField("retry_policy") else 0
+        (
+            _seconds(policy.initial_interval),
+            policy.backoff_coefficient,
+            _seconds(policy.maximum_interval),
+            policy.maximum_attempts,
+            sorted(policy.non_retryable_error_types),
+        )
+        if c.HasField("retry_policy")
+        else 0
+    )
 
 
-_QUEUE = Attribute("task_queue", lambda c, own: c.task_queue or own.task_queue,
-                   lambda e, _: e.task_queue.name)
+_QUEUE = Attribute(
+    "task_queue", lambda c, own: own.queue_of(c.task_queue), lambda e, _: e.task_queue.name
+)
 _RETRY = Attribute("retry_policy", _retry, _retry, INFO, only_if_said=True)
 
 
 def _input(command: str) -> Attribute:
-    return Attribute("input", lambda c, _: values(getattr(c, command)),
-                     lambda e, _: values(e.input.payloads))
+    return Attribute(
+        "input", lambda c, _: values(getattr(c, command)), lambda e, _: values(e.input.payloads)
+    )
 
 
 PAIRS: Final[Mapping[str, Pair]] = {
-    "schedule_activity": Pair("activity_task_scheduled", (
-        Attribute("activity_type", lambda c, _: c.activity_type,
-                  lambda e, _: e.activity_type.name),
-        _input("arguments"), _QUEUE, _timeout("schedule_to_close_timeout"),
-        _timeout("schedule_to_start_timeout"), _timeout("start_to_close_timeout"),
-        _timeout("heartbeat_timeout"), _RETRY,
-    )),
-    "start_timer": Pair("timer_started", (
-        Attribute("start_to_fire_timeout", lambda c, _: _seconds(c.start_to_fire_timeout),
-                  lambda e, _: _seconds(e.start_to_fire_timeout)),
-    )),
-    "start_child_workflow_execution": Pair("start_child_workflow_execution_initiated", (
-        _same("workflow_id"),
-        Attribute("workflow_type", lambda c, _: c.workflow_type,
-                  lambda e, _: e.workflow_type.name),
-        Attribute("namespace", lambda c, own: c.namespace or own.namespace,
-                  lambda e, own: e.namespace or own.namespace),
-        _input("input"), _QUEUE, _timeout("workflow_execution_timeout"),
-        _timeout("workflow_run_timeout"), _RETRY,
-        Attribute("memo", lambda c, _: _map(c.memo), lambda e, _: _map(e.memo.fields)),
-    )),
-    "continue_as_new_workflow_execution": Pair("workflow_execution_continued_as_new", (
-        Attribute("workflow_type", lambda c, own: c.workflow_type or own.workflow_type,
-                  lambda e, _: e.workflow_type.name),
-        _input("arguments"), _QUEUE,
-    )),
-    "complete_workflow_execution": Pair("workflow_execution_completed", (
-        Attribute("result", lambda c, _: values([c.result]), lambda e, _: values(e.result.payloads)),
-    )),
-    "fail_workflow_execution": Pair("workflow_execution_failed", (
-        Attribute("failure", lambda c, _: _failure(c.failure), lambda e, _: _failure(e.failure)),
-    )),
+    "schedule_activity": Pair(
+        "activity_task_scheduled",
+        (
+            Attribute(
+                "activity_type", lambda c, _: c.activity_type, lambda e, _: e.activity_type.name
+            ),
+            _input("arguments"),
+            _QUEUE,
+            _timeout("schedule_to_close_timeout"),
+            _timeout("schedule_to_start_timeout"),
+            _timeout("start_to_close_timeout"),
+            _timeout("heartbeat_timeout"),
+            _RETRY,
+        ),
+    ),
+    "start_timer": Pair(
+        "timer_started",
+        (
+            Attribute(
+                "start_to_fire_timeout",
+                lambda c, _: _seconds(c.start_to_fire_timeout),
+                lambda e, _: _seconds(e.start_to_fire_timeout),
+            ),
+        ),
+    ),
+    "start_child_workflow_execution": Pair(
+        "start_child_workflow_execution_initiated",
+        (
+            _same("workflow_id"),
+            Attribute(
+                "workflow_type", lambda c, _: c.workflow_type, lambda e, _: e.workflow_type.name
+            ),
+            Attribute(
+                "namespace",
+                lambda c, own: own.namespace_of(c.namespace),
+                lambda e, own: e.namespace or own.namespace,
+            ),
+            _input("input"),
+            _QUEUE,
+            _timeout("workflow_execution_timeout"),
+            _timeout("workflow_run_timeout"),
+            _RETRY,
+            Attribute("memo", lambda c, _: _map(c.memo), lambda e, _: _map(e.memo.fields)),
+        ),
+    ),
+    "continue_as_new_workflow_execution": Pair(
+        "workflow_execution_continued_as_new",
+        (
+            Attribute(
+                "workflow_type",
+                lambda c, own: c.workflow_type or own.workflow_type,
+                lambda e, _: e.workflow_type.name,
+            ),
+            _input("arguments"),
+            _QUEUE,
+        ),
+    ),
+    "complete_workflow_execution": Pair(
+        "workflow_execution_completed",
+        (
+            Attribute(
+                "result", lambda c, _: values([c.result]), lambda e, _: values(e.result.payloads)
+            ),
+        ),
+    ),
+    "fail_workflow_execution": Pair(
+        "workflow_execution_failed",
+        (Attribute("failure", lambda c, _: _failure(c.failure), lambda e, _: _failure(e.failure)),),
+    ),
     "cancel_workflow_execution": Pair("workflow_execution_canceled", ()),
     "request_cancel_activity": Pair("activity_task_cancel_requested", ()),
     "cancel_timer": Pair("timer_canceled", ()),
-    "signal_external_workflow_execution": Pair("signal_external_workflow_execution_initiated", (
-        _same("signal_name"),
-        Attribute("input", lambda c, _: values(c.args), lambda e, _: values(e.input.payloads)),
-    )),
+    "signal_external_workflow_execution": Pair(
+        "signal_external_workflow_execution_initiated",
+        (
+            _same("signal_name"),
+            Attribute("input", lambda c, _: values(c.args), lambda e, _: values(e.input.payloads)),
+        ),
+    ),
     "request_cancel_external_workflow_execution": Pair(
-        "request_cancel_external_workflow_execution_initiated", ()),
-    "upsert_workflow_search_attributes": Pair("upsert_workflow_search_attributes", (
-        Attribute("search_attributes", lambda c, _: _map(c.search_attributes.indexed_fields),
-                  lambda e, _: _map(e.search_attributes.indexed_fields)),
-    )),
-    "modify_workflow_properties": Pair("workflow_properties_modified", (
-        Attribute("memo", lambda c, _: _map(c.upserted_memo.fields),
-                  lambda e, _: _map(e.upserted_memo.fields)),
-    )),
-    "update_response": Pair("workflow_execution_update_completed", (
-        Attribute("result", lambda c, _: values([c.completed]),
-                  lambda e, _: values(e.outcome.success.payloads)),
-    ), which=lambda c: bool(c.HasField("completed"))),
+        "request_cancel_external_workflow_execution_initiated", ()
+    ),
+    "upsert_workflow_search_attributes": Pair(
+        "upsert_workflow_search_attributes",
+        (
+            Attribute(
+                "search_attributes",
+                lambda c, _: _map(c.search_attributes.indexed_fields),
+                lambda e, _: _map(e.search_attributes.indexed_fields),
+            ),
+        ),
+    ),
+    "modify_workflow_properties": Pair(
+        "workflow_properties_modified",
+        (
+            Attribute(
+                "memo",
+                lambda c, _: _map(c.upserted_memo.fields),
+                lambda e, _: _map(e.upserted_memo.fields),
+            ),
+        ),
+    ),
+    "update_response": Pair(
+        "workflow_execution_update_completed",
+        (
+            Attribute(
+                "result",
+                lambda c, _: values([c.completed]),
+                lambda e, _: values(e.outcome.success.payloads),
+            ),
+        ),
+        which=lambda c: bool(c.HasField("completed")),
+    ),
 }
 # Commands that leave no event to compare with, or one that the SDK itself makes.
 NOT_COMPARED: Final = frozenset({"respond_to_query", "set_patch_marker"})
 _EVENTS: Final = {f"{pair.event}_event_attributes" for pair in PAIRS.values()}
 # Events that no command makes, or that belong to one above.
 _NEUTRAL: Final = (
-    "workflow_execution_started", "workflow_execution_signaled",
-    "workflow_execution_cancel_requested", "workflow_execution_terminated",
-    "workflow_execution_timed_out", "workflow_execution_update_accepted",
-    "workflow_execution_update_admitted", "workflow_execution_options_updated", "workflow_task_",
-    "activity_task_started", "activity_task_completed", "activity_task_failed",
-    "activity_task_timed_out", "activity_task_canceled", "timer_fired",
-    "child_workflow_execution_", "external_workflow_execution_", "marker_recorded",
+    "workflow_execution_started",
+    "workflow_execution_signaled",
+    "workflow_execution_cancel_requested",
+    "workflow_execution_terminated",
+    "workflow_execution_timed_out",
+    "workflow_execution_update_accepted",
+    "workflow_execution_update_admitted",
+    "workflow_execution_options_updated",
+    "workflow_task_",
+    "activity_task_started",
+    "activity_task_completed",
+    "activity_task_failed",
+    "activity_task_timed_out",
+    "activity_task_canceled",
+    "timer_fired",
+    "child_workflow_execution_",
+    "external_workflow_execution_",
+    "marker_recorded",
     "signal_external_workflow_execution_failed",
     "request_cancel_external_workflow_execution_failed",
     "start_child_workflow_execution_failed",
@@ -204,24 +302,36 @@ def compare(commands: list[Command], events: list[Any], own: Own) -> list[Differ
     return differences
 
 
-def _attributes(pair: Pair, command: Any, event: Any, attributes: Any,
-                own: Own) -> Iterable[Difference]:
+def _attributes(
+    pair: Pair, command: Any, event: Any, attributes: Any, own: Own
+) -> Iterable[Difference]:
     for each in pair.attributes:
         replayed = each.command(command, own)
         recorded = each.event(attributes, own)
         if each.only_if_said and not replayed:
             continue
         if replayed != recorded:
-            yield Difference(event_id=event.event_id, attribute=f"{pair.event}.{each.name}",
-                             recorded=_short(recorded), replayed=_short(replayed),
-                             severity=each.severity)
+            yield Difference(
+                event_id=event.event_id,
+                attribute=f"{pair.event}.{each.name}",
+                recorded=_short(recorded),
+                replayed=_short(replayed),
+                severity=each.severity,
+            )
 
 
 def _count(kind: str, issued: list[Any], recorded: list[Any]) -> list[Difference]:
     if len(issued) >= len(recorded):
         return []  # an open or ended run: the last commands were never recorded
-    return [Difference(event_id=recorded[len(issued)].event_id, attribute=f"{kind}.count",
-                       recorded=str(len(recorded)), replayed=str(len(issued)), severity=ERROR)]
+    return [
+        Difference(
+            event_id=recorded[len(issued)].event_id,
+            attribute=f"{kind}.count",
+            recorded=str(len(recorded)),
+            replayed=str(len(issued)),
+            severity=ERROR,
+        )
+    ]
 
 
 def _short(value: Any) -> str:

@@ -32,8 +32,10 @@ def links_of(request: Request) -> tuple[str, ...]:
             "`links: [worker]` and `allow: {faults: [link-cut]}`"
         )
     if target.worker.external:
-        raise UsageError("an external worker's link cannot be put through Toxiproxy; let the "
-                         "harness start it with worker.command")
+        raise UsageError(
+            "an external worker's link cannot be put through Toxiproxy; let the "
+            "harness start it with worker.command"
+        )
     return (WORKER_LINK,)
 
 
@@ -45,7 +47,8 @@ def chaos(request: Request, scenario: ChaosScenario) -> Ended:
         (port,) = free_ports(1)
         with timed(platform, "set-up: engine, doubles, Toxiproxy"):
             _, _, proxy = await asyncio.gather(
-                platform.start_engine(), platform.start_doubles(),
+                platform.start_engine(),
+                platform.start_doubles(),
                 children.start("toxiproxy", toxiproxy_command(binary, port)),
             )
             toxiproxy = Toxiproxy("127.0.0.1", port)
@@ -53,13 +56,21 @@ def chaos(request: Request, scenario: ChaosScenario) -> Ended:
             link = await asyncio.to_thread(toxiproxy.create, WORKER_LINK, platform.address)
         platform.worker_address = link.listen
         injection = _Injection(request, platform, scenario, link, proxy)
-        drive = await start_drive(request, platform, trial, children, Steady(
-            rate_per_s=scenario.load.rate_per_s, duration_s=scenario.load.duration_s,
-        ))
+        drive = await start_drive(
+            request,
+            platform,
+            trial,
+            children,
+            Steady(
+                rate_per_s=scenario.load.rate_per_s,
+                duration_s=scenario.load.duration_s,
+            ),
+        )
         try:
             with timed(platform, "drive: all of it"):
-                await serve(request, platform, drive, {"inject": injection.begin,
-                                                       "healed": injection.end})
+                await serve(
+                    request, platform, drive, {"inject": injection.begin, "healed": injection.end}
+                )
         finally:
             await injection.cancel()
         with timed(platform, "stopping the platform"):
@@ -72,8 +83,14 @@ def chaos(request: Request, scenario: ChaosScenario) -> Ended:
 class _Injection:
     """The schedule as the drive asks for it: begun beside the load, awaited before its end."""
 
-    def __init__(self, request: Request, platform: Platform, scenario: ChaosScenario,
-                 link: Link, proxy: Child) -> None:
+    def __init__(
+        self,
+        request: Request,
+        platform: Platform,
+        scenario: ChaosScenario,
+        link: Link,
+        proxy: Child,
+    ) -> None:
         self._request = request
         self._platform = platform
         self._scenario = scenario
@@ -83,10 +100,15 @@ class _Injection:
 
     async def begin(self, _: Ask) -> None:
         self._request.progress(f"injecting: {self._scenario.story}")
-        self._task = asyncio.create_task(inject(
-            self._scenario.faults, {WORKER_LINK: self._link}, self._platform.record,
-            name=self._scenario.name, peers=peers_of(self._proxy.pid),
-        ))
+        self._task = asyncio.create_task(
+            inject(
+                self._scenario.faults,
+                {WORKER_LINK: self._link},
+                self._platform.record,
+                name=self._scenario.name,
+                peers=peers_of(self._proxy.pid),
+            )
+        )
 
     async def end(self, _: Ask) -> None:
         if self._task is not None:

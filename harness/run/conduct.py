@@ -67,11 +67,21 @@ async def _conduct(request: Request, arm: Arm, trial: Trial) -> Ended:
     except asyncio.CancelledError:
         ended = "interrupted"
     manifest = Manifest(
-        trial_id=trial.id, arm=request.arm, profile=request.profile, harness=__version__,
-        started_wall_ns=began, ended_wall_ns=time.time_ns(), ended=ended, seed=request.seed,
-        asked=list(request.asked), tenants={t.name: t.namespace for t in request.target.tenants},
-        parameters=dict(request.parameters), environment=_environment(),
-        target=summary(request.target), not_driven=not_driven, waivers=list(request.waivers),
+        trial_id=trial.id,
+        arm=request.arm,
+        profile=request.profile,
+        harness=__version__,
+        started_wall_ns=began,
+        ended_wall_ns=time.time_ns(),
+        ended=ended,
+        seed=request.seed,
+        asked=list(request.asked),
+        tenants={t.name: t.namespace for t in request.target.tenants},
+        parameters=dict(request.parameters),
+        environment=_environment(),
+        target=summary(request.target),
+        not_driven=not_driven,
+        waivers=list(request.waivers),
     )
     trial.seal(manifest)
     return Ended(trial.folder, ended)
@@ -96,9 +106,17 @@ async def _platform(request: Request, arm: Arm, trial: Trial) -> dict[str, str]:
     segment = _segment(trial)
     try:
         async with Children(registry, trial.logs) as children:
-            platform = Platform(request.target, request.breakage, children, segment, trial.folder,
-                                registry.folder, request.progress, ours=request.ours,
-                                trial_id=trial.id)
+            platform = Platform(
+                request.target,
+                request.breakage,
+                children,
+                segment,
+                trial.folder,
+                registry.folder,
+                request.progress,
+                ours=request.ours,
+                trial_id=trial.id,
+            )
             return await arm(platform, trial, children)
     finally:
         with contextlib.suppress(OSError):
@@ -110,11 +128,12 @@ def _segment(trial: Trial) -> SegmentWriter:
     try:
         return SegmentWriter(trial.journal, "supervisor", trial.id)
     except OSError as error:
-        raise UnavailableError(f"{trial.folder}: {error.strerror}; the journal goes there"
-                               ) from None
+        raise UnavailableError(
+            f"{trial.folder}: {error.strerror}; the journal goes there"
+        ) from None
 
 
-class timed:  # noqa: N801 - reads as a verb at its use
+class timed:
     """`with timed(platform, "what"):` records how long a part took."""
 
     def __init__(self, platform: Platform, what: str) -> None:
@@ -132,6 +151,8 @@ class timed:  # noqa: N801 - reads as a verb at its use
 
 def _environment() -> dict[str, str]:
     return {
-        "python": machine.python_version(), "system": machine.platform(),
-        "cores": str(os.cpu_count()), "interpreter": sys.implementation.name,
+        "python": machine.python_version(),
+        "system": machine.platform(),
+        "cores": str(os.cpu_count()),
+        "interpreter": sys.implementation.name,
     }

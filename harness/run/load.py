@@ -23,14 +23,22 @@ def load(request: Request, rate_per_s: float, duration_s: float) -> Ended:
     """One load trial, sealed. Raises `UsageError` for a rate that the target does not allow."""
     limit = request.target.allow.load
     if limit is None:
-        raise UsageError("the target does not allow load; allow it in the target file with "
-                         "`allow: {load: {max_rate_per_s: N}}`")
+        raise UsageError(
+            "the target does not allow load; allow it in the target file with "
+            "`allow: {load: {max_rate_per_s: N}}`"
+        )
     if rate_per_s > limit.max_rate_per_s:
-        raise UsageError(f"--rate {rate_per_s:g} is above the target's allow.load.max_rate_per_s "
-                         f"of {limit.max_rate_per_s:g}")
-    dry = Settings(address="127.0.0.1:1", tenants=(Tenant(tenant="a", namespace="a",
-                                                          task_queue="a"),),
-                   rate_per_s=rate_per_s, duration_s=duration_s, seed=request.seed)
+        raise UsageError(
+            f"--rate {rate_per_s:g} is above the target's allow.load.max_rate_per_s "
+            f"of {limit.max_rate_per_s:g}"
+        )
+    dry = Settings(
+        address="127.0.0.1:1",
+        tenants=(Tenant(tenant="a", namespace="a", task_queue="a"),),
+        rate_per_s=rate_per_s,
+        duration_s=duration_s,
+        seed=request.seed,
+    )
     dry.plan()  # all that is wrong with rate and duration, before anything starts
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
@@ -50,25 +58,37 @@ def load(request: Request, rate_per_s: float, duration_s: float) -> Ended:
     return conduct(request, arm)
 
 
-def _settings(request: Request, platform: Platform, trial: Trial, rate_per_s: float,
-              duration_s: float) -> Settings:
+def _settings(
+    request: Request, platform: Platform, trial: Trial, rate_per_s: float, duration_s: float
+) -> Settings:
     engine = request.target.engine
     tls = engine.tls
     return Settings(
         address=platform.address,
         tenants=tuple(
-            Tenant(tenant=t.name, namespace=t.namespace,
-                   task_queue=platform.queue(t.task_queue, "calm"))
+            Tenant(
+                tenant=t.name,
+                namespace=t.namespace,
+                task_queue=platform.queue(t.task_queue, "calm"),
+            )
             for t in request.target.tenants
         ),
-        security=Security() if tls is None else Security(
-            ca=tls.ca or "", certificate=tls.cert or "", key=tls.key or "",
-            server_name=tls.server_name or "", token_file=engine.token_file or "",
+        security=Security()
+        if tls is None
+        else Security(
+            ca=tls.ca or "",
+            certificate=tls.cert or "",
+            key=tls.key or "",
+            server_name=tls.server_name or "",
+            token_file=engine.token_file or "",
         ),
-        rate_per_s=rate_per_s, duration_s=duration_s, seed=request.seed,
+        rate_per_s=rate_per_s,
+        duration_s=duration_s,
+        seed=request.seed,
         horizon_s=float(request.parameters["horizon_s"]),
         sli=str(request.parameters["workflow_start_sli"]),
-        trial=trial.folder.resolve(), trial_id=trial.id,
+        trial=trial.folder.resolve(),
+        trial_id=trial.id,
     )
 
 

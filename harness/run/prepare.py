@@ -7,7 +7,6 @@ import sys
 import msgspec
 
 from harness.drive.plan import EnginePlan, TenantPlan
-from harness.errors import UnavailableError
 from harness.journal.records import Part, Subject, now
 from harness.platform.child import Children
 from harness.platform.platform import Platform
@@ -22,42 +21,52 @@ def engine_plan(target: Target, address: str) -> EnginePlan:
     engine = target.engine
     given = {} if engine.tls is None else msgspec.structs.asdict(engine.tls)
     return EnginePlan(
-        address=address, register_namespaces=engine.embedded,
+        address=address,
+        register_namespaces=engine.embedded,
         tls={name: value for name, value in given.items() if value},
-        token_file=engine.token_file or "", token_env=engine.token_env or "",
+        token_file=engine.token_file or "",
+        token_env=engine.token_env or "",
     )
 
 
 def tenant_plans(platform: Platform) -> list[TenantPlan]:
     """The tenants with their task queues by group."""
     return [
-        TenantPlan(name=t.name, namespace=t.namespace, task_queues={
-            group: platform.queue(t.task_queue, group) for group in GROUPS
-        })
+        TenantPlan(
+            name=t.name,
+            namespace=t.namespace,
+            task_queues={group: platform.queue(t.task_queue, group) for group in GROUPS},
+        )
         for t in platform.target.tenants
     ]
 
 
 def record_platform(platform: Platform, version: str) -> None:
     """Record the engine and the deployment as parts of the platform."""
-    platform.record(Part(**now(), subject=Subject.ENGINE, ours=platform.ours, name="temporal",
-                         version=version))
-    platform.record(Part(**now(), subject=Subject.DEPLOYMENT, ours=platform.ours,
-                         name="reference" if platform.ours else "target"))
+    platform.record(
+        Part(**now(), subject=Subject.ENGINE, ours=platform.ours, name="temporal", version=version)
+    )
+    platform.record(
+        Part(
+            **now(),
+            subject=Subject.DEPLOYMENT,
+            ours=platform.ours,
+            name="reference" if platform.ours else "target",
+        )
+    )
 
 
 async def prepare(platform: Platform, children: Children) -> None:
     """Register namespaces where the engine is embedded; raises `UnavailableError` otherwise."""
-    ask = {"engine": engine_plan(platform.target, platform.address),
-           "tenants": tenant_plans(platform)}
+    ask = {
+        "engine": engine_plan(platform.target, platform.address),
+        "tenants": tenant_plans(platform),
+    }
     path = platform.folder / "prepare.json"
     path.write_bytes(msgspec.json.encode(ask))
-    child = await children.start("prepare", [sys.executable, "-m", "harness.drive.prepare",
-                                             str(path)])
-    try:
-        told = await child.ready(PREPARED_WITHIN_S, "")
-    except UnavailableError:
-        raise UnavailableError(child.lines[-1] if child.lines else "the engine cannot be reached"
-                               ) from None
+    child = await children.start(
+        "prepare", [sys.executable, "-m", "harness.drive.prepare", str(path)]
+    )
+    told = await child.ready(PREPARED_WITHIN_S, "the engine cannot be prepared")
     record_platform(platform, msgspec.json.decode(told, type=dict[str, str])["version"])
     await child.wait(5)

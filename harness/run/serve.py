@@ -23,27 +23,40 @@ SAID_LINES = 30
 Handler = Callable[[Ask], Awaitable[dict[str, Any] | None]]
 
 
-async def start_drive(request: Request, platform: Platform, trial: Trial, children: Children,
-                      steady: Steady | None = None) -> Child:
+async def start_drive(
+    request: Request,
+    platform: Platform,
+    trial: Trial,
+    children: Children,
+    steady: Steady | None = None,
+) -> Child:
     """Start the drive's process with its plan."""
     assert platform.doubles is not None
     plan = DrivePlan(
-        trial_id=trial.id, trial=str(trial.folder.resolve()),
-        engine=engine_plan(request.target, platform.address), tenants=tenant_plans(platform),
-        control=platform.doubles.control, suites=list(request.suites), asked=list(request.asked),
-        lacks=platform.lacks, killable=not request.target.worker.external,
+        trial_id=trial.id,
+        trial=str(trial.folder.resolve()),
+        engine=engine_plan(request.target, platform.address),
+        tenants=tenant_plans(platform),
+        control=platform.doubles.control,
+        suites=list(request.suites),
+        asked=list(request.asked),
+        lacks=platform.lacks,
+        killable=not request.target.worker.external,
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]),
-        defects=list(request.breakage.drive), steady=steady,
+        defects=list(request.breakage.drive),
+        steady=steady,
     )
     path = platform.folder / "drive.json"
     path.write_bytes(msgspec.json.encode(plan))
-    return await children.start("drive", [sys.executable, "-m", "harness.drive", str(path)],
-                                stdin=True)
+    return await children.start(
+        "drive", [sys.executable, "-m", "harness.drive", str(path)], stdin=True
+    )
 
 
-async def serve(request: Request, platform: Platform, drive: Child,
-                more: Mapping[str, Handler] | None = None) -> None:
+async def serve(
+    request: Request, platform: Platform, drive: Child, more: Mapping[str, Handler] | None = None
+) -> None:
     """Answer what the drive asks until it ends; `more` are an arm's own answers."""
     lines = drive.requests()
     loop = asyncio.get_running_loop()
@@ -58,8 +71,9 @@ async def serve(request: Request, platform: Platform, drive: Child,
             else:
                 said = [*said, line][-SAID_LINES:]
     except TimeoutError:
-        raise DriveError(f"the drive did not end within {DRIVE_DEADLINE_S:g} s; see {drive.log}"
-                         ) from None
+        raise DriveError(
+            f"the drive did not end within {DRIVE_DEADLINE_S:g} s; see {drive.log}"
+        ) from None
     except (asyncio.CancelledError, HarnessError):
         await drive.stop(5)  # it writes its footer
         raise
@@ -105,14 +119,19 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
     async def restart(ask: Ask) -> None:
         await platform.restart_worker(ask.group)
 
-    return {"progress": progress, "prepared": prepared, "kill-worker": kill,
-            "restart-worker": restart}
+    return {
+        "progress": progress,
+        "prepared": prepared,
+        "kill-worker": kill,
+        "restart-worker": restart,
+    }
 
 
 async def start_parts(platform: Platform, groups: list[str]) -> None:
     """Start the workers of these groups and the exporter at once; the first failure wins."""
     results = await asyncio.gather(
-        *(platform.start_worker(group) for group in groups), platform.start_exporter(),
+        *(platform.start_worker(group) for group in groups),
+        platform.start_exporter(),
         return_exceptions=True,
     )
     for result in results:

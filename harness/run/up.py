@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 
 from harness.journal.write import SegmentWriter
+from harness.platform.breakage import NOTHING
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.platform.registry import Registry, sweep
-from harness.platform.breakage import NOTHING
 from harness.run.prepare import prepare
 from harness.run.request import Progress
 from harness.target.parse import reference_target
@@ -41,11 +41,22 @@ async def _up(progress: Progress, folder: Path, *, with_worker: bool) -> None:
     with SegmentWriter(folder / "journal", "supervisor", "up") as segment:
         try:
             async with Children(registry, folder) as children:
-                platform = Platform(reference_target(), NOTHING, children, segment, folder,
-                                    registry.folder, progress, ours=True, trial_id="up")
+                platform = Platform(
+                    reference_target(),
+                    NOTHING,
+                    children,
+                    segment,
+                    folder,
+                    registry.folder,
+                    progress,
+                    ours=True,
+                    trial_id="up",
+                )
                 starting = asyncio.create_task(_start(platform, children, with_worker))
-                await asyncio.wait({starting, asyncio.create_task(stop.wait())},
-                                   return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {starting, asyncio.create_task(stop.wait())},
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 if starting.done():
                     starting.result()
                     print(_addresses(platform), flush=True)
@@ -66,8 +77,13 @@ async def _start(platform: Platform, children: Children, with_worker: bool) -> N
 def _addresses(platform: Platform) -> str:
     env = platform.worker_environment("calm")
     lines = [f"export {name}={_quoted(value)}" for name, value in sorted(env.items())]
-    return "\n".join(["# the reference platform is up; what a worker or Locust is told:", *lines,
-                      "# end it with Ctrl-C"])
+    return "\n".join(
+        [
+            "# the reference platform is up; what a worker or Locust is told:",
+            *lines,
+            "# end it with Ctrl-C",
+        ]
+    )
 
 
 def _quoted(value: str) -> str:

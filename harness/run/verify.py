@@ -35,8 +35,9 @@ def verify(request: Request) -> Ended:
     return conduct(request, arm)
 
 
-async def _replay(request: Request, platform: Platform, trial: Trial,
-                  children: Children) -> dict[str, str]:
+async def _replay(
+    request: Request, platform: Platform, trial: Trial, children: Children
+) -> dict[str, str]:
     """Replay the recorded histories, if a determinism ID is asked; says what could not be done."""
     asked = REPLAYED & set(request.asked)
     module = request.breakage.workflows or request.target.worker.workflows
@@ -47,10 +48,21 @@ async def _replay(request: Request, platform: Platform, trial: Trial,
         return dict.fromkeys(sorted(asked), why)
     request.progress("replaying histories")
     with timed(platform, "replay: stock and strict"):
-        child = await children.start("replay", [
-            sys.executable, "-m", "harness.replay", "--trial", str(trial.folder.resolve()),
-            "--trial-id", trial.id, "--workflows", module,
-        ], cwd=Path(request.target.worker.cwd) if request.target.worker.cwd else None)
+        child = await children.start(
+            "replay",
+            [
+                sys.executable,
+                "-m",
+                "harness.replay",
+                "--trial",
+                str(trial.folder.resolve()),
+                "--trial-id",
+                trial.id,
+                "--workflows",
+                module,
+            ],
+            cwd=Path(request.target.worker.cwd) if request.target.worker.cwd else None,
+        )
         code = await child.wait(REPLAY_DEADLINE_S)
     if code:
         raise _replay_error(child, code)

@@ -16,8 +16,17 @@ from reports.trial import Trial
 
 MOST_STRIPS = 12
 MOST_SERIES = 4
+MOST_OPERATIONS = 3
 MOST_FAULTS = 200
-PHASES = ("planned", "injected", "bit", "healed")
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseView:
+    """When a phase of a fault was, and how it is known."""
+
+    phase: str
+    at: str
+    evidence: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +37,10 @@ class FaultView:
     id: str
     name: str
     target: str
-    times: tuple[tuple[str, str], ...]
     lasted: str
     bit: bool
     healed: bool
-    evidence: tuple[tuple[str, str], ...]
+    phases: tuple[PhaseView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,30 +98,38 @@ def _end_s(trial: Trial) -> float:
 def _view(trial: Trial) -> ChaosView:
     end_s, shaded = _end_s(trial), windows(trial)
     plots = [charts.lanes(shaded, end_s)] if shaded else []
-    plots += _throughput(trial, end_s, shaded)
+    throughput, rarer = _throughput(trial, end_s, shaded)
     gauges, left_out = _gauges(trial, end_s, shaded)
+    left_out += rarer
     faults = [_fault(trial, i, id_, f) for i, (id_, f) in enumerate(_by_fault(trial).items(), 1)]
     if len(faults) > MOST_FAULTS:
         left_out.append(f"{len(faults) - MOST_FAULTS} more faults are in the journal")
     return ChaosView(
         trial=trial.id,
-        plots=(*plots, *gauges),
+        plots=(*plots, *throughput, *gauges),
         faults=tuple(faults[:MOST_FAULTS]),
         left_out=tuple(left_out),
     )
 
 
-def _throughput(trial: Trial, end_s: float, shaded: Sequence[Window]) -> list[Plot]:
-    plots = []
-    operations = [(o.at_ns, o.ending.value) for o in trial.journal.of(Operation)]
+def _throughput(
+    trial: Trial, end_s: float, shaded: Sequence[Window]
+) -> tuple[list[Plot], list[str]]:
+    """What was asked of the platform, by operation, and what reached the services."""
+    named: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for operation in trial.journal.of(Operation):
+        named[operation.name].append((operation.at_ns, operation.ending.value))
+    frequent = sorted(named.items(), key=lambda each: -len(each[1]))
+    shown = [(f"{name}, per second", events) for name, events in frequent[:MOST_OPERATIONS]]
     effects = [(e.at_ns, e.disposition.value) for e in trial.journal.of(Effect)]
-    named = (("Operations per second", operations), ("Service requests per second", effects))
-    for title, events in named:
+    plots = []
+    for title, events in (*shown, ("service requests, per second", effects)):
         if events:
             found = per_second(events, origin_ns=trial.origin_ns, duration_s=end_s)
             series = [(name, _style(i), c) for i, (name, c) in enumerate(_greatest_first(found))]
             plots.append(charts.rate_strip(title, series[:MOST_SERIES], end_s, shaded))
-    return plots
+    rarer = ", ".join(f"{name} ({len(events)})" for name, events in frequent[MOST_OPERATIONS:])
+    return plots, [f"rarer operations: {rarer}"] if rarer else []
 
 
 def _greatest_first(found: dict[str, Columns]) -> list[tuple[str, Columns]]:
@@ -139,7 +155,7 @@ def _gauges(trial: Trial, end_s: float, shaded: Sequence[Window]) -> tuple[list[
             (label, _style(i), extent(points, origin_ns=trial.origin_ns, duration_s=end_s))
             for i, (label, points) in enumerate(found[:MOST_SERIES])
         ]
-        plots.append(charts.strip(name.replace("_", " "), drawn, end_s, shaded))
+        plots.append(charts.strip(name, drawn, end_s, shaded))
         if len(found) > MOST_SERIES:
             left_out.append(f"{len(found) - MOST_SERIES} more series of {name}")
     if len(named) > MOST_STRIPS:
@@ -150,20 +166,20 @@ def _gauges(trial: Trial, end_s: float, shaded: Sequence[Window]) -> tuple[list[
 def _fault(trial: Trial, index: int, fault_id: str, phases: dict[str, Fault]) -> FaultView:
     any_phase = next(iter(phases.values()))
     begin, healed = phases.get("injected"), phases.get("healed")
-    evidence = [
-        (f"{phase}: {name}", plain(value))
-        for phase in (*PHASES, *(p for p in phases if p not in PHASES))
-        if phase in phases
-        for name, value in phases[phase].evidence.items()
-    ]
     return FaultView(
         label=f"F{index}",
         id=fault_id,
         name=any_phase.name,
         target=any_phase.target,
-        times=tuple((p, clock(round(_second(trial, r.at_ns), 1))) for p, r in phases.items()),
         lasted=span((healed.at_ns - begin.at_ns) / 1e9) if begin and healed else "",
         bit="bit" in phases,
         healed=healed is not None,
-        evidence=tuple(evidence),
+        phases=tuple(_phase(trial, record) for record in phases.values()),
+    )
+
+
+def _phase(trial: Trial, record: Fault) -> PhaseView:
+    at = clock(round(_second(trial, record.at_ns), 1))
+    return PhaseView(
+        record.phase, at, tuple((name, plain(value)) for name, value in record.evidence.items())
     )

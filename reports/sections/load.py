@@ -16,7 +16,7 @@ from reports.frames import QUANTILES, LoadFrame
 from reports.plot import Plot
 from reports.samples import COMPLETED, READINGS, decode
 from reports.sections.chaos import windows
-from reports.trial import Trial
+from reports.trial import Trial, number_in
 
 _LIMIT = "start_p95_limit_ms"
 _SLI = "workflow_start_sli"
@@ -59,13 +59,15 @@ def loads(trials: Sequence[Trial], catalogue: Catalogue) -> list[LoadView]:
 
 
 def _view(trial: Trial, run: LoadRun, catalogue: Catalogue) -> LoadView:
-    declared = {**catalogue.defaults, **trial.journal.manifest.parameters}
+    sli = str(trial.journal.manifest.parameters.get(_SLI, catalogue.defaults[_SLI]))
+    if sli not in READINGS:
+        return _bare(trial, run, problem=f"{_SLI} is declared as {sli}, which this report lacks")
     try:
         samples = decode(trial.journal.raw(run.samples, run.sha256))
     except EvidenceError as error:
         return _bare(trial, run, problem=str(error))
-    sli = str(declared[_SLI])
     frame = LoadFrame(samples, reading=sli, origin_ns=trial.origin_ns, warmup_s=run.warmup_s)
+    limit_ms = number_in(trial, catalogue, _LIMIT)
     if not frame.judged:
         return _bare(trial, run, problem="no arrival lies after the warm-up")
     return LoadView(
@@ -76,7 +78,7 @@ def _view(trial: Trial, run: LoadRun, catalogue: Catalogue) -> LoadView:
         columns=(*_QUANTILES, "max"),
         readings=tuple(_readings(frame)),
         endings=tuple((what, cause, number(count)) for what, cause, count in frame.endings()),
-        plots=tuple(_plots(frame, float(declared[_LIMIT]), windows(trial))),
+        plots=tuple(_plots(frame, limit_ms, windows(trial))),
     )
 
 

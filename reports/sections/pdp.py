@@ -15,7 +15,7 @@ from harness.catalogue import Catalogue
 from harness.checks.authorization.attempts import Attempt, attempt_of
 from harness.contract.pdp_modes import MODES
 from harness.journal.records import Answer, Decision, Effect, Subject
-from reports.trial import Trial
+from reports.trial import Trial, number_in
 
 POLICY = "policy"
 # What follows a redirect is asked in "<mode> target": no question of the worker's own.
@@ -28,6 +28,7 @@ HUNG = "hung"
 DENIED = "denied"
 ALLOWED = "allowed"
 UNUSED = "allow unused"
+NOT_MET = "not met"
 _ORDER = (FALSE_ALLOW, HUNG, UNUSED, DENIED, ALLOWED)
 _BAD = frozenset({FALSE_ALLOW, HUNG})
 _WORDS: Mapping[Answer, str] = {
@@ -69,7 +70,7 @@ class ModeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """The matrix of one trial; `tally` counts cells by their worst."""
+    """The matrix of one trial; `tally` counts all cells by their worst, empty ones as well."""
 
     trial: str
     whose: str
@@ -104,9 +105,7 @@ def _matrix(trial: Trial, catalogue: Catalogue) -> Matrix | None:
     asked = [d for d in special if not d.mode.endswith(_REDIRECTED)]
     if not asked:
         return None
-    deadline_ms = float(
-        trial.journal.manifest.parameters.get(_DEADLINE, catalogue.defaults[_DEADLINE])
-    )
+    deadline_ms = number_in(trial, catalogue, _DEADLINE)
     sagas = {decision.saga_id for decision in asked}
     seen = _Seen(
         reached=frozenset(attempt_of(e) for e in trial.journal.of(Effect) if e.saga_id in sagas),
@@ -116,14 +115,14 @@ def _matrix(trial: Trial, catalogue: Catalogue) -> Matrix | None:
     for decision in asked:
         by_mode[decision.mode].append(decision)
     rows = tuple(_mode_row(mode, by_mode[mode], seen) for mode in sorted(by_mode))
-    tally = Counter(cell.counts[0][0] for row in rows for cell in row.cells if cell)
+    tally = Counter(c.counts[0][0] if c else NOT_MET for row in rows for c in row.cells)
     part = trial.part(Subject.WORKER)
     return Matrix(
         trial=trial.id,
         whose=trial.whose(Subject.WORKER, ours=part.ours if part else False),
         deadline_ms=deadline_ms,
         rows=rows,
-        tally=tuple((each, tally[each]) for each in _ORDER if tally[each]),
+        tally=tuple((each, tally[each]) for each in (*_ORDER, NOT_MET) if tally[each]),
         asked=len(asked),
         redirects=len(special) - len(asked),
     )

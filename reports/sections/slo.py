@@ -59,7 +59,7 @@ def _objective(
     assertion_id: str, title: str, index: int, row: Row, judged: Judged, now_wall_ns: int
 ) -> Objective:
     verdict = judged.verdict
-    roles = _Roles(verdict.figures)
+    roles = Roles(verdict.figures)
     return Objective(
         id=assertion_id,
         anchor=anchor(assertion_id, index),
@@ -78,7 +78,7 @@ def _objective(
     )
 
 
-class _Roles:
+class Roles:
     """Which figure plays which role in the table; each is text, or "" where none plays it."""
 
     def __init__(self, figures: Mapping[str, Any]) -> None:
@@ -95,6 +95,12 @@ class _Roles:
         self._measured = name if name in figures else ""
         self._count = next((name for name in _COUNTS if name in figures), "")
         self.used = {self._limit, *self._sides, self._measured, self._count, _AT_LEAST}
+
+    @property
+    def leading(self) -> list[str]:
+        """The figures that play a role, the measured one first."""
+        roles = (self._measured, self._limit or _AT_LEAST, *self._sides, self._count)
+        return [name for name in roles if name in self._figures]
 
     @property
     def target(self) -> str:

@@ -12,6 +12,7 @@ from harness.catalogue.show import AREAS, KINDS, LEVELS, Mutants
 from harness.checks.check import Clause, Witness
 from reports.figures import Figure, age, figure, plain, quantity, shorten
 from reports.sections.anchors import anchor
+from reports.sections.slo import Roles
 from reports.standing import JUDGED, Board, Judged, Row, Standing, Statement
 from reports.trial import Links, Trial
 
@@ -134,7 +135,8 @@ def _area_view(context: _Context, title: str, statements: list[Statement]) -> Ar
 def _entry(context: _Context, statement: Statement, index: int, row: Row) -> Entry:
     verdict, trial = row.decided.verdict, row.decided.trial
     figures = tuple(figure(name, value) for name, value in verdict.figures.items())
-    scalar = {n: v for n, v in verdict.figures.items() if isinstance(v, int | float | str)}
+    scalar = [n for n, v in verdict.figures.items() if isinstance(v, int | float | str)]
+    leading = Roles(verdict.figures).leading or scalar
     about, catalogue = statement.assertion, context.board.catalogue
     first_line = verdict.reason.partition("\n")[0]
     reason = shorten(first_line, LONGEST_REASON)
@@ -149,7 +151,7 @@ def _entry(context: _Context, statement: Statement, index: int, row: Row) -> Ent
         ours=verdict.ours,
         reason=reason,
         full_reason="" if reason == verdict.reason else shorten(verdict.reason),
-        shown=tuple(figure(n, v) for n, v in list(scalar.items())[:SHOWN_FIGURES]),
+        shown=tuple(figure(n, verdict.figures[n]) for n in leading[:SHOWN_FIGURES]),
         figures=figures,
         told=_told(context, row.decided),
         others=tuple(_told(context, judged) for judged in row.others),

@@ -13,7 +13,7 @@ from scenarios.reference.activities import Outside, perform, require_allowed
 from scenarios.reference.call import Call, headers, idempotency_key
 from scenarios.reference.services import ServiceFailed, call_service
 
-# --- idempotency keys -------------------------------------------------------------------------------
+# --- idempotency keys -----------------------------------------------------------------------------
 
 
 def random_key(call: Call) -> str:
@@ -36,19 +36,21 @@ def key_of_saga(call: Call) -> str:
     return call.saga_id
 
 
-# --- attempts ---------------------------------------------------------------------------------------
+# --- attempts -------------------------------------------------------------------------------------
 
 
 async def effect_first(outside: Outside, call: Call) -> dict[str, Any]:
     """Calls the service, then asks whether it may."""
     given = headers(call, outside.idempotency_key(call))
     try:
-        result = await outside.call_service(outside.http, outside.services_url, call, given,
-                                            outside.service_deadline_s)
+        result = await outside.call_service(
+            outside.http, outside.services_url, call, given, outside.service_deadline_s
+        )
     except ServiceFailed:
         return await perform(outside, call)
-    require_allowed(await outside.authorize(outside.http, outside.pdp_url, call, given,
-                                            outside.pdp_deadline_s))
+    require_allowed(
+        await outside.authorize(outside.http, outside.pdp_url, call, given, outside.pdp_deadline_s)
+    )
     return {"result": result}
 
 
@@ -65,23 +67,27 @@ async def result_of_attempt(outside: Outside, call: Call) -> dict[str, Any]:
     return {"result": {**answer["result"], "attempt": call.attempt}}
 
 
-# --- services ---------------------------------------------------------------------------------------
+# --- services -------------------------------------------------------------------------------------
 
 _RESOURCES: Final[dict[tuple[str, int], tuple[str, str]]] = {}
 _RESULTS: Final[dict[tuple[str, int, str], dict[str, Any]]] = {}
 
 
-async def resource_of_first_tenant(http: aiohttp.ClientSession, url: str, call: Call,
-                                   given: Mapping[str, str], deadline_s: float) -> dict[str, Any]:
+async def resource_of_first_tenant(
+    http: aiohttp.ClientSession, url: str, call: Call, given: Mapping[str, str], deadline_s: float
+) -> dict[str, Any]:
     """Resources are kept by saga and step, for all tenants together."""
-    resource, amount = _RESOURCES.setdefault((call.saga_id, call.step),
-                                             (call.resource, call.amount))
-    return await call_service(http, url, replace(call, resource=resource, amount=amount), given,
-                              deadline_s)
+    resource, amount = _RESOURCES.setdefault(
+        (call.saga_id, call.step), (call.resource, call.amount)
+    )
+    return await call_service(
+        http, url, replace(call, resource=resource, amount=amount), given, deadline_s
+    )
 
 
-async def result_of_first_tenant(http: aiohttp.ClientSession, url: str, call: Call,
-                                 given: Mapping[str, str], deadline_s: float) -> dict[str, Any]:
+async def result_of_first_tenant(
+    http: aiohttp.ClientSession, url: str, call: Call, given: Mapping[str, str], deadline_s: float
+) -> dict[str, Any]:
     """Results are kept by saga, step and direction, for all tenants together."""
     place = call.saga_id, call.step, call.direction
     result = await call_service(http, url, call, given, deadline_s)

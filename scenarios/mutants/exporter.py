@@ -79,8 +79,9 @@ def of_other_tenant(event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "tenantid": other, "data": {**event["data"], "tenant": other}}
 
 
-async def twice_with_new_id(http: aiohttp.ClientSession, url: str,
-                            event: Mapping[str, Any]) -> bool:
+async def twice_with_new_id(
+    http: aiohttp.ClientSession, url: str, event: Mapping[str, Any]
+) -> bool:
     """Every event comes a second time, as if it were another."""
     again = {**event, "id": f"{event['id']}:again"}
     return await deliver(http, url, event) and await deliver(http, url, again)
@@ -93,14 +94,16 @@ async def starts_late(http: aiohttp.ClientSession, url: str, event: Mapping[str,
     return await deliver(http, url, event)
 
 
-def writing(write: Callable[[Mapping[str, Any]], bytes], content_type: str = CONTENT_TYPE
-            ) -> Deliver:
+def writing(
+    write: Callable[[Mapping[str, Any]], bytes], content_type: str = CONTENT_TYPE
+) -> Deliver:
     """Events are written in another way."""
 
     async def post(http: aiohttp.ClientSession, url: str, event: Mapping[str, Any]) -> bool:
         try:
-            async with http.post(url, data=write(event),
-                                 headers={"Content-Type": content_type}) as answer:
+            async with http.post(
+                url, data=write(event), headers={"Content-Type": content_type}
+            ) as answer:
                 return 200 <= answer.status < 300
         except (aiohttp.ClientError, OSError):
             return False

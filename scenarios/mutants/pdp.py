@@ -32,16 +32,31 @@ def as_it_is(answer: Answer) -> Answer:
     return answer
 
 
-def asking(*, see: See = as_it_is, exchange: Exchange = exchange, cap_bytes: int = pdp.CAP_BYTES,
-           without_answer: Decision = UNAVAILABLE) -> Authorize:
+def asking(
+    *,
+    see: See = as_it_is,
+    exchange: Exchange = exchange,
+    cap_bytes: int = pdp.CAP_BYTES,
+    without_answer: Decision = UNAVAILABLE,
+) -> Authorize:
     """The reference's enforcement point, with something replaced."""
 
-    async def authorize(http: aiohttp.ClientSession, base_url: str, call: Call,
-                        headers: Mapping[str, str], deadline_s: float) -> Decision:
+    async def authorize(
+        http: aiohttp.ClientSession,
+        base_url: str,
+        call: Call,
+        headers: Mapping[str, str],
+        deadline_s: float,
+    ) -> Decision:
         try:
-            answer = await exchange(http, base_url + pdp.PATH, headers=headers,
-                                    body=pdp.evaluation(call), deadline_s=deadline_s,
-                                    cap_bytes=cap_bytes)
+            answer = await exchange(
+                http,
+                base_url + pdp.PATH,
+                headers=headers,
+                body=pdp.evaluation(call),
+                deadline_s=deadline_s,
+                cap_bytes=cap_bytes,
+            )
         except NoAnswer:
             return without_answer
         return pdp.judge(see(answer), headers["X-Request-ID"])
@@ -52,8 +67,13 @@ def asking(*, see: See = as_it_is, exchange: Exchange = exchange, cap_bytes: int
 def skipping(activity_type: str) -> Authorize:
     """One activity type does not ask."""
 
-    async def authorize(http: aiohttp.ClientSession, base_url: str, call: Call,
-                        headers: Mapping[str, str], deadline_s: float) -> Decision:
+    async def authorize(
+        http: aiohttp.ClientSession,
+        base_url: str,
+        call: Call,
+        headers: Mapping[str, str],
+        deadline_s: float,
+    ) -> Decision:
         if call.activity_type == activity_type:
             return ALLOWED
         return await pdp.authorize(http, base_url, call, headers, deadline_s)
@@ -65,8 +85,13 @@ def carrying_over() -> Authorize:
     """The allow of an earlier attempt holds for the retry."""
     allowed: set[tuple[str, str, int, str]] = set()
 
-    async def authorize(http: aiohttp.ClientSession, base_url: str, call: Call,
-                        headers: Mapping[str, str], deadline_s: float) -> Decision:
+    async def authorize(
+        http: aiohttp.ClientSession,
+        base_url: str,
+        call: Call,
+        headers: Mapping[str, str],
+        deadline_s: float,
+    ) -> Decision:
         place = call.tenant, call.saga_id, call.step, call.direction
         if place in allowed:
             return ALLOWED
@@ -81,15 +106,20 @@ def carrying_over() -> Authorize:
 def ruling(taken: Ruling, instead: Ruling) -> Authorize:
     """One ruling is taken for another."""
 
-    async def authorize(http: aiohttp.ClientSession, base_url: str, call: Call,
-                        headers: Mapping[str, str], deadline_s: float) -> Decision:
+    async def authorize(
+        http: aiohttp.ClientSession,
+        base_url: str,
+        call: Call,
+        headers: Mapping[str, str],
+        deadline_s: float,
+    ) -> Decision:
         decision = await pdp.authorize(http, base_url, call, headers, deadline_s)
         return replace(decision, ruling=instead) if decision.ruling is taken else decision
 
     return authorize
 
 
-# --- flaws that are not seen ------------------------------------------------------------------------
+# --- flaws that are not seen ----------------------------------------------------------------------
 
 
 def any_status(answer: Answer) -> Answer:
@@ -150,12 +180,13 @@ def any_context(answer: Answer) -> Answer:
     return replace(answer, body=_dumped(body)) if body else answer
 
 
-# --- flaws that are none ----------------------------------------------------------------------------
+# --- flaws that are none --------------------------------------------------------------------------
 
 
 def no_unknown_members(answer: Answer) -> Answer:
     """An answer with a member that AuthZEN does not name is refused."""
-    return replace(answer, status=500) if _object(answer).keys() - {"decision", "context"} else answer
+    unknown = _object(answer).keys() - {"decision", "context"}
+    return replace(answer, status=500) if unknown else answer
 
 
 def no_chunks(answer: Answer) -> Answer:
@@ -190,12 +221,18 @@ def _dumped(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-# --- other exchanges --------------------------------------------------------------------------------
+# --- other exchanges ------------------------------------------------------------------------------
 
 
-async def following_redirects(http: aiohttp.ClientSession, url: str, *,
-                              headers: Mapping[str, str], body: Mapping[str, Any],
-                              deadline_s: float, cap_bytes: int) -> Answer:
+async def following_redirects(
+    http: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any],
+    deadline_s: float,
+    cap_bytes: int,
+) -> Answer:
     """Goes where it is sent."""
     try:
         async with asyncio.timeout(deadline_s), http.post(url, json=body, headers=headers) as got:
@@ -204,25 +241,57 @@ async def following_redirects(http: aiohttp.ClientSession, url: str, *,
         raise NoAnswer(str(error)) from error
 
 
-async def timing_each_read(http: aiohttp.ClientSession, url: str, *, headers: Mapping[str, str],
-                           body: Mapping[str, Any], deadline_s: float, cap_bytes: int) -> Answer:
+async def timing_each_read(
+    http: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any],
+    deadline_s: float,
+    cap_bytes: int,
+) -> Answer:
     """The deadline begins anew with every byte."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=deadline_s, sock_read=deadline_s)
     try:
-        async with http.post(url, json=body, headers=headers, timeout=timeout,
-                             allow_redirects=False) as got:
+        async with http.post(
+            url, json=body, headers=headers, timeout=timeout, allow_redirects=False
+        ) as got:
             return Answer(status=got.status, headers=got.headers, body=await got.read())
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NoAnswer(str(error)) from error
 
 
-async def taking_what_came(http: aiohttp.ClientSession, url: str, *, headers: Mapping[str, str],
-                           body: Mapping[str, Any], deadline_s: float, cap_bytes: int) -> Answer:
+async def waiting_twice(
+    http: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any],
+    deadline_s: float,
+    cap_bytes: int,
+) -> Answer:
+    """Waits twice as long as it may."""
+    return await exchange(
+        http, url, headers=headers, body=body, deadline_s=2 * deadline_s, cap_bytes=cap_bytes
+    )
+
+
+async def taking_what_came(
+    http: aiohttp.ClientSession,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: Mapping[str, Any],
+    deadline_s: float,
+    cap_bytes: int,
+) -> Answer:
     """A body that breaks off is taken for what came of it."""
     received = bytearray()
     try:
-        async with asyncio.timeout(deadline_s), http.post(url, json=body, headers=headers,
-                                                          allow_redirects=False) as got:
+        async with (
+            asyncio.timeout(deadline_s),
+            http.post(url, json=body, headers=headers, allow_redirects=False) as got,
+        ):
             try:
                 async for chunk in got.content.iter_any():
                     received += chunk

@@ -33,6 +33,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "any-context": Parts(authorize=asking(see=pdp.any_context)),
     "redirects-followed": Parts(authorize=asking(exchange=pdp.following_redirects)),
     "each-read-timed": Parts(authorize=asking(exchange=pdp.timing_each_read)),
+    "deadline-doubled": Parts(authorize=asking(exchange=pdp.waiting_twice)),
     "broken-body-taken": Parts(authorize=asking(exchange=pdp.taking_what_came)),
     "any-size": Parts(authorize=asking(cap_bytes=1 << 30)),
     "open-without-answer": Parts(authorize=asking(without_answer=ALLOWED)),

@@ -132,7 +132,7 @@ class Reader:
 
 
 def saga_id(arguments: Payloads) -> str:
-    """The saga's id in a workflow's input, or '' where there is none."""
+    """The saga's id in a workflow's input, or '' where there is none that may be an attribute."""
     if len(arguments.payloads) != 1:
         return ""
     try:
@@ -140,7 +140,7 @@ def saga_id(arguments: Payloads) -> str:
     except (ValueError, RecursionError):
         return ""
     found = value.get("saga_id") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and found.isascii() and found.isprintable() else ""
 
 
 def _reason(event: HistoryEvent) -> str:

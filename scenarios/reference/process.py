@@ -9,15 +9,27 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from scenarios.reference.settings import BadEnvironment
 
 STOP_WITHIN_S: Final = 9.0
 EXIT_BAD_ENVIRONMENT: Final = 64
 
+T = TypeVar("T")
 Serve = Callable[[asyncio.Event], Awaitable[None]]
 """Serves until the event is set."""
+
+
+async def unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
+    """What `work` gives, or None if the process is to stop before."""
+    working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    return None
 
 
 def say_ready(**declared: Any) -> None:

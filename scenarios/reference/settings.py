@@ -77,6 +77,10 @@ class Engine:
                 print(f"{namespace}: {self.address}: {error}", file=sys.stderr, flush=True)
             await asyncio.sleep(CONNECT_EVERY_S)
 
+    async def connect_all(self, tenants: Sequence[Tenant], identity: str) -> list[Client]:
+        """A client for each tenant."""
+        return await asyncio.gather(*(self.connect(t.namespace, identity) for t in tenants))
+
     async def keep_token(self, clients: Sequence[Client]) -> None:
         """Take up a token that was exchanged in its file; never returns."""
         while True:

@@ -41,7 +41,7 @@ from scenarios.reference.activities import Outside, Perform
 from scenarios.reference.answer import new_session
 from scenarios.reference.call import IdempotencyKey, idempotency_key
 from scenarios.reference.pdp import Authorize, authorize
-from scenarios.reference.process import run, say_ready
+from scenarios.reference.process import run, say_ready, unless_stopped
 from scenarios.reference.services import CallService, call_service
 from scenarios.reference.settings import Engine, Environment, Tenant
 from scenarios.reference.workflow import ReferenceSaga
@@ -111,8 +111,10 @@ DEFAULT: Final = Parts()
 async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
     """Serve all tenants until `stop` is set; says when it polls."""
     identity = f"reference-{os.getpid()}-{secrets.token_hex(4)}"
-    connect = settings.engine.connect
-    clients = await asyncio.gather(*(connect(t.namespace, identity) for t in settings.tenants))
+    connecting = settings.engine.connect_all(settings.tenants, identity)
+    clients = await unless_stopped(stop, connecting)
+    if clients is None:
+        return
     async with new_session() as http:
         implementations = parts.activities(_outside(settings, parts, http), parts.perform)
         workers = [

@@ -24,7 +24,7 @@ from typing import Any, Final
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import CancelledError as TemporalCancelled
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
@@ -262,7 +262,7 @@ class ReferenceSaga:
                 id=f"{workflow.info().workflow_id}/{number}",
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             )
-        except (ChildWorkflowError, FailureError) as error:
+        except FailureError as error:
             cause = CANCELLED if _cancel_requested() else "ChildFailed"
             raise NodeFailed(number, cause, may_be_applied=False) from error
 

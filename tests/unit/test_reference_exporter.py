@@ -128,7 +128,9 @@ def test_pages_make_no_difference() -> None:
         assert events_of([whole[:cut], whole[cut:]]) == events_of([whole])
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"null", b'{"saga_id": 7}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"null", b'{"saga_id": 7}', b'{"saga_id": "\\ud800\\n"}', b"[" * 100_000]
+)
 def test_an_input_of_another_shape_has_no_saga(data: bytes) -> None:
     started = event(1, "WORKFLOW_EXECUTION_STARTED")
     started.workflow_execution_started_event_attributes.input.payloads.append(Payload(data=data))
@@ -176,12 +178,12 @@ ENVIRONMENT = {
 
 def test_all_problems_of_the_environment_are_told_at_once() -> None:
     with pytest.raises(BadEnvironment) as raised:
-        Settings.from_environment({"HARNESS_TENANTS": "[{}]", "REFERENCE_PACE_MS": "0"})
+        Settings.from_environment({"HARNESS_TENANTS": "[{}]", "REFERENCE_READ_EVERY_MS": "0"})
     told = str(raised.value).splitlines()
     assert [problem.split()[0].strip(":") for problem in told] == [
         "TEMPORAL_ADDRESS",
         "HARNESS_TENANTS",
         "HARNESS_AUDIT_URL",
         "HARNESS_EXPORTER_STATE",
-        "REFERENCE_PACE_MS",
+        "REFERENCE_READ_EVERY_MS",
     ]

@@ -120,7 +120,7 @@ class _Matching:
         self._declared = declared
         self._types = dict(declared.types)
         self._runs = {run.history.run_id: run for run in runs(evidence).values()}
-        self._known = _known_runs(evidence)
+        self._known_runs, self._known_workflows = _known(evidence)
         self._expected = self._expectations()
         self._matches: dict[Key, Match] = {}
         self._first: dict[tuple[str, str], Received] = {}
@@ -197,8 +197,10 @@ class _Matching:
         if event.key is None:
             text = f"{event.name} names no run and event, so it belongs to no transition"
             self._fault(EXTRA, event.type, text)
-        elif event.key[0] in self._known:
+        elif event.key[0] in self._known_runs:
             self._result.figures["events_of_runs_without_history"] += 1
+        elif event.workflow_id and event.workflow_id not in self._known_workflows:
+            self._result.unjudged[event.type] += 1  # somebody else's workflow, as it seems
         else:
             self._fault(EXTRA, event.type, f"{event.name}: nobody knows such a run")
 
@@ -252,11 +254,14 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower().removeprefix("eventtype")
 
 
-def _known_runs(evidence: Evidence) -> set[str]:
-    """The ids of all runs that anybody but the exporter has seen."""
-    known = {operation.run_id for operation in evidence.of(Operation)}
-    known.update(effect.run_id for effect in evidence.of(Effect))
-    known.update(decision.run_id for decision in evidence.of(Decision))
+def _known(evidence: Evidence) -> tuple[set[str], set[str]]:
+    """The ids of all runs and of all workflows that anybody but the exporter has seen."""
+    run_ids: set[str] = set()
+    workflow_ids: set[str] = set()
+    for kind in (Operation, Effect, Decision, History):
+        for record in evidence.of(kind):
+            run_ids.add(record.run_id)
+            workflow_ids.add(record.workflow_id)
     for run in runs(evidence).values():
-        known.update(run.linked)
-    return known - {""}
+        run_ids.update(run.linked)
+    return run_ids - {""}, workflow_ids

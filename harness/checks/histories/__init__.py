@@ -20,10 +20,19 @@ from harness.checks.histories.run import (
     runs,
     wall_ns,
 )
-from harness.checks.histories.saga import Coverage, Place, Saga, coverage, sagas
+from harness.checks.histories.saga import (
+    COMPENSATION_RETRY,
+    Coverage,
+    Place,
+    Saga,
+    coverage,
+    sagas,
+    steps_of,
+)
 
 __all__ = [
     "CANCELED",
+    "COMPENSATION_RETRY",
     "COMPLETED",
     "CONTINUED",
     "FAILED",
@@ -41,5 +50,6 @@ __all__ = [
     "remembered",
     "runs",
     "sagas",
+    "steps_of",
     "wall_ns",
 ]

@@ -227,12 +227,7 @@ _NEEDS: Final[dict[type[Record], int]] = {Effect: 1, Program: 1, History: 1}
 CHECKS: Final[tuple[Check, ...]] = (
     Check(id="INV-IDEM-1", subject=Subject.WORKER, needs=_NEEDS, judge=effects_happen_once),
     Check(id="INV-IDEM-4", subject=Subject.WORKER, needs=_NEEDS, judge=keys_stay),
-    Check(
-        id="INV-IDEM-6",
-        subject=Subject.DEPLOYMENT,
-        needs={Operation: 1, History: 0},
-        judge=one_start,
-    ),
+    Check(id="INV-IDEM-6", subject=Subject.DEPLOYMENT, needs={Operation: 1}, judge=one_start),
     Check(
         id="INV-IDEM-8",
         subject=Subject.WORKER,

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.api.command.v1 import Command
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import CommandType
+from temporalio.api.enums.v1 import CommandType, EventType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
@@ -91,6 +91,18 @@ async def scheduled_activity(probe: Probe, activity_id: str) -> bytes:
         )
         if taken.task_token:
             return taken.task_token
+
+
+async def request_cancel(probe: Probe) -> None:
+    """Have the probe's workflow ask its activity to cancel, which alone allows it to be canceled."""
+    handle = probe.client.get_workflow_handle(probe.workflow_id, run_id=probe.run_id)
+    scheduled = [event.event_id for event in (await handle.fetch_history()).events
+                 if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
+    await handle.signal("wake")
+    task = await poll_workflow_task(probe)
+    command = Command(command_type=CommandType.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK)
+    command.request_cancel_activity_task_command_attributes.scheduled_event_id = scheduled[-1]
+    await answer_workflow_task(probe, task.task_token, [command])
 
 
 async def history_length(probe: Probe) -> int:

@@ -24,6 +24,7 @@ from scenarios.conformance.acts.raw import (
     Probe,
     end_probe,
     history_length,
+    request_cancel,
     scheduled_activity,
     start_probe,
 )
@@ -74,6 +75,8 @@ async def _one(drive: Drive, owner: Any, other: Any, method: str, variant: str) 
     name = f"token-{owner.name}-{method}-{variant.replace(' ', '-')}"
     probe = await start_probe(drive, owner, name)
     token = await scheduled_activity(probe, ACTIVITY_ID)
+    if "canceled" in method:
+        await request_cancel(probe)
     before = await history_length(probe)
     args = {"method": method, "variant": variant, "owner": owner.name, "caller": other.name}
     await _call(drive, probe, other.name, method, args,

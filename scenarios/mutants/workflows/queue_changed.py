@@ -24,6 +24,8 @@ class QueueChanged(ReferenceSaga):
 
     def start_effect(self, effect: Effect) -> workflow.ActivityHandle[Any]:
         return workflow.start_activity(
-            effect.activity_type, self.activity_argument(effect), task_queue="activities",
+            effect.activity_type,
+            self.activity_argument(effect),
+            task_queue="activities",
             start_to_close_timeout=timedelta(seconds=10),
         )

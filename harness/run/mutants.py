@@ -1,0 +1,249 @@
+"""Running mutants: each a platform of its own, several at the same time, every check on each.
+
+A mutant's platform is driven with what its expected checks need. Then all checks of its profile
+judge what was recorded: one that turns red without being expected, or declared as collateral, has
+raised a false alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.catalogue import load_catalogue
+from harness.checks.table import PROFILES, TABLE
+from harness.checks.verdict import CRASHED, Verdict, judge
+from harness.errors import EvidenceError, HarnessError, UnavailableError
+from harness.journal.read import Journal, read_trial
+from harness.mutant import Mutant
+from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Outcome
+from harness.platform.child import Child, Children
+from harness.platform.registry import Registry, sweep
+from harness.run.request import Progress
+from harness.tools.cache import cache_folder
+
+RUN_WITHIN_S: Final = 300.0
+ENDS_WITHIN_S: Final = 15.0
+_JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
+
+
+class Fate(enum.StrEnum):
+    """What became of a mutant; only the first is well."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Another check that turned red (or crashed) on a mutant's evidence.
+
+    `declared` is the reason why this is right, empty if there is none: then the check is at fault.
+    """
+
+    id: str
+    reason: str
+    declared: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of the kill matrix. `reasons` are the expected checks', or why it did not run."""
+
+    mutant: Mutant
+    fate: Fate
+    seconds: float
+    reasons: tuple[str, ...]
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Killed, by the expected checks alone."""
+        return self.fate is Fate.KILLED and all(alarm.declared for alarm in self.alarms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The rows of what ran, in the order of the mutants, and how long all of it took."""
+
+    rows: tuple[Row, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """A survivor, or a false alarm, fails."""
+        clean = all(row.clean for row in self.rows)
+        return EXIT_PASS if clean and not self.interrupted else EXIT_FAIL
+
+
+def jobs_by_cores() -> int:
+    """How many platforms at the same time: they wait more than they work."""
+    return 1 + (os.cpu_count() or 1)
+
+
+def run_mutants(
+    mutants: Sequence[Mutant], jobs: int, out: Path | None, progress: Progress
+) -> Matrix:
+    """Run every mutant and judge it; ends early, with the rows there are, on SIGINT or SIGTERM.
+
+    The trials are kept below `out`, if it is given.
+    """
+    for line in sweep(cache_folder() / "running"):
+        progress(line)
+    return asyncio.run(_run(mutants, jobs, out, progress))
+
+
+async def _run(
+    mutants: Sequence[Mutant], jobs: int, out: Path | None, progress: Progress
+) -> Matrix:
+    began = time.monotonic()
+    registry = Registry(cache_folder() / "running")
+    folder = out or registry.folder / "trials"
+    logs = folder / "logs"
+    rows: dict[str, Row] = {}
+    try:
+        _make(logs)
+        async with Children(registry, logs) as children:
+            work = asyncio.create_task(_all(mutants, jobs, folder, children, rows, progress))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+            try:
+                await work
+            except asyncio.CancelledError:
+                progress("interrupted; ending the platforms")
+    finally:
+        registry.close()
+    return Matrix(
+        rows=tuple(rows[m.name] for m in mutants if m.name in rows),
+        seconds=time.monotonic() - began,
+        interrupted=len(rows) < len(mutants),
+    )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(
+            f"{folder}: {error.strerror}; the mutants' trials go there, "
+            "give --out a folder that can be written"
+        ) from None
+
+
+async def _all(
+    mutants: Iterable[Mutant],
+    jobs: int,
+    folder: Path,
+    children: Children,
+    rows: dict[str, Row],
+    progress: Progress,
+) -> None:
+    waiting = list(reversed(list(mutants)))
+
+    async def work() -> None:
+        while waiting:
+            mutant = waiting.pop()
+            row = rows[mutant.name] = await _one(mutant, folder / mutant.name, children)
+            progress(
+                f"{row.fate.value:12} {mutant.name} ({', '.join(mutant.expected)}), "
+                f"{row.seconds:.0f} s"
+            )
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(jobs):
+                group.create_task(work())
+    except* HarnessError as problems:
+        raise problems.exceptions[0] from None
+
+
+async def _one(mutant: Mutant, folder: Path, children: Children) -> Row:
+    began = time.monotonic()
+    child = await children.start(
+        mutant.name,
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            mutant.arm,
+            "--mutant",
+            mutant.name,
+            "--profile",
+            mutant.profile,
+            "--no-show",
+            "--out",
+            str(folder),
+            *mutant.expected,
+        ],
+    )
+    code = await child.wait(RUN_WITHIN_S)
+    seconds = time.monotonic() - began
+    if code not in _JUDGED:
+        await child.stop(ENDS_WITHIN_S)
+        return Row(mutant=mutant, fate=Fate.NOT_RUN, seconds=seconds, reasons=(_why(child, code),))
+    try:
+        journal = await asyncio.to_thread(read_trial, folder)
+    except EvidenceError as error:
+        return Row(mutant=mutant, fate=Fate.NOT_RUN, seconds=seconds, reasons=(str(error),))
+    return row_of(mutant, await asyncio.to_thread(_verdicts, mutant, journal), seconds)
+
+
+def _why(child: Child, code: int | None) -> str:
+    return (
+        f"did not end within {RUN_WITHIN_S:g} s"
+        if code is None
+        else (f"ended with {code}{child.tail()}")
+    )
+
+
+def _verdicts(mutant: Mutant, journal: Journal) -> list[Verdict]:
+    """The verdicts of all checks of the mutant's profile, without waivers."""
+    catalogue = load_catalogue()
+    checks = [check for check in TABLE if check.id in PROFILES[mutant.profile]]
+    levels = {assertion.id: str(assertion.level) for assertion in catalogue}
+    return judge(journal, checks, levels, {**catalogue.defaults, **journal.manifest.parameters})
+
+
+def row_of(mutant: Mutant, verdicts: Sequence[Verdict], seconds: float) -> Row:
+    """The row that the verdicts on a mutant's evidence make."""
+    expected = [verdict for verdict in verdicts if verdict.id in mutant.expected]
+    return Row(
+        mutant=mutant,
+        fate=_fate(mutant, expected),
+        seconds=seconds,
+        reasons=tuple(verdict.reason for verdict in expected),
+        alarms=tuple(
+            Alarm(id=v.id, reason=v.reason, declared=mutant.collateral.get(v.id, ""))
+            for v in verdicts
+            if v.id not in mutant.expected and _alarming(v)
+        ),
+    )
+
+
+def _alarming(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.FAIL or verdict.reason.startswith(CRASHED)
+
+
+def _fate(mutant: Mutant, expected: Sequence[Verdict]) -> Fate:
+    if expected and all(_red(verdict, mutant.clause) for verdict in expected):
+        return Fate.KILLED
+    undecided = any(verdict.outcome is Outcome.INCONCLUSIVE for verdict in expected)
+    return Fate.INCONCLUSIVE if undecided else Fate.SURVIVED
+
+
+def _red(verdict: Verdict, clause: str) -> bool:
+    return verdict.outcome is Outcome.FAIL and (
+        not clause
+        or any(each.name == clause and each.outcome is Outcome.FAIL for each in verdict.clauses)
+    )

@@ -1,0 +1,452 @@
+"""The checks of authorization pass on a worker that asks and obeys, and name what else one did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness.checks.authorization import CHECKS
+from harness.checks.authorization.closed import LEAST_FAILURE_MODES
+from harness.checks.check import Check
+from harness.contract.pdp_modes import MODES
+from harness.contract.program import ACTIVITY_TYPES, Retry, step
+from harness.journal.records import (
+    Answer,
+    Decision,
+    Disposition,
+    Effect,
+    Fault,
+    Process,
+    Program,
+)
+from harness.outcome import Outcome
+from tests.unit.journals import MS, Story, failure
+
+BY_ID = {check.id: check for check in CHECKS}
+PDP_1, PDP_2, PDP_3, PDP_4 = (BY_ID[f"INV-PDP-{n}"] for n in range(1, 5))
+IDS = tuple(BY_ID)
+CONTROLS = [mode.id for mode in MODES if mode.family == "control"]
+BASES = sorted({m.id[:5] for m in MODES if m.id.startswith("FM") and m.id not in CONTROLS})
+DEADLINE_NS = 1_000 * MS
+
+
+def told(failure_modes: int = len(BASES)) -> Story:
+    """Every activity type, retries, denies, every mode of the PDP."""
+    story = Story()
+    four = [step(n, "r") for n in range(4)]
+    story.saga(
+        [*four, step(0, "r")],
+        feeds=IDS,
+        case="back",
+        plan={(1, "forward"): ["fail", "ok"], (4, "forward"): ["refuse"]},
+    )
+    for position in range(2):
+        story.saga(four, feeds=IDS, case=f"deny-{position}", plan={(position, "forward"): ["deny"]})
+    quick = Retry(initial_ms=10, max_attempts=2)
+    for number, mode in enumerate([*CONTROLS, *BASES[:failure_modes]]):
+        tries = 2 if mode in BASES else 1
+        nodes = [step(number, f"{mode.lower()}.alpha", retry=quick)]
+        story.saga(nodes, feeds=IDS, case=mode, plan={(0, "forward"): [mode] * tries})
+    return story
+
+
+def clause(story: Story, check: Check, name: str, **parameters: Any) -> str:
+    """The reason of the only clause that fails."""
+    verdict = story.judge(check, **parameters)
+    failing = [c for c in verdict.clauses if c.outcome is Outcome.FAIL]
+    assert [c.name for c in failing] == [name], verdict.reason
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.witnesses
+    return failing[0].reason
+
+
+def lacks(story: Story, check: Check, **parameters: Any) -> str:
+    """The reason of an inconclusive verdict."""
+    verdict = story.judge(check, **parameters)
+    assert verdict.outcome is Outcome.INCONCLUSIVE, verdict.reason
+    return verdict.reason
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=IDS)
+def test_a_worker_that_asks_and_obeys_passes(check: Check) -> None:
+    """And the verdict says how much was checked."""
+    verdict = told().judge(check)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+    assert any(character.isdigit() for character in verdict.reason)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=IDS)
+def test_nothing_recorded_is_inconclusive(check: Check) -> None:
+    """An empty journal proves nothing."""
+    lacks(Story(), check)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=IDS)
+def test_what_was_not_driven_for_it_is_inconclusive(check: Check) -> None:
+    """Sagas of other assertions do not suffice."""
+    story = told()
+    story.set(Program, {"feeds": ["OTHER"]})
+    assert "no saga was driven" in lacks(story, check)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=IDS)
+def test_sagas_without_a_recorded_end_are_inconclusive(check: Check) -> None:
+    """Their runs may still have asked."""
+    story = told()
+    for run in story.runs:
+        run.events.pop()
+    assert "recorded end" in lacks(story, check)
+
+
+# --- INV-PDP-1
+
+
+@pytest.mark.parametrize("disposition", Disposition)
+def test_an_effect_without_a_decision_fails_whatever_became_of_it(
+    disposition: Disposition,
+) -> None:
+    """The request alone is what counts; the witness names saga, step and attempt."""
+    story = told()
+    story.drop(Decision, saga_id="s-back", step=2, direction="compensation")
+    where = {"saga_id": "s-back", "step": 2, "direction": "compensation"}
+    story.set(Effect, {"disposition": disposition}, **where)
+    verdict = story.judge(PDP_1)
+    assert verdict.outcome is Outcome.FAIL
+    text = verdict.witnesses[0].text
+    assert "s-back step 2 compensation attempt 1" in text
+    assert "alpha wf-back" in text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"tenant": "beta"},
+        {"saga_id": "s-x"},
+        {"step": 7},
+        {"direction": "compensation"},
+        {"run_id": "run-x"},
+        {"attempt": 2},
+    ],
+)
+def test_a_decision_of_another_attempt_does_not_count(other: dict[str, Any]) -> None:
+    """Tenant, saga, step, direction, run and attempt must agree."""
+    story = told()
+    story.set(Decision, other, saga_id="s-back", step=0, direction="forward")
+    assert story.judge(PDP_1).outcome is Outcome.FAIL
+
+
+def test_a_worker_that_never_asks_fails() -> None:
+    """No decision at all is no lack of evidence."""
+    story = told()
+    story.drop(Decision)
+    assert story.judge(PDP_1).outcome is Outcome.FAIL
+
+
+def test_an_activity_that_completed_without_asking_fails() -> None:
+    """Also where nothing reached a service."""
+    story = told()
+    story.drop(Decision, saga_id="s-back", step=0, direction="forward")
+    story.drop(Effect, saga_id="s-back", step=0, direction="forward")
+    assert "rms.reserve" in clause(story, PDP_1, "completed without a decision")
+
+
+@pytest.mark.parametrize("activity_type", ACTIVITY_TYPES)
+def test_an_activity_type_that_was_never_seen_is_named(activity_type: str) -> None:
+    """All eight must have asked."""
+    story = told()
+    service, operation = activity_type.split(".")
+    for effect in story.all(Effect, service=service, operation=operation):
+        where = {name: getattr(effect, name) for name in ("saga_id", "step", "direction")}
+        story.drop(Effect, seq=effect.seq)
+        if story.all(Decision, **where):
+            story.drop(Decision, **where)
+    for run in story.runs:
+        run.events = [e for e in run.events if "activityTaskScheduled" not in str(e)]
+    assert activity_type in lacks(story, PDP_1)
+
+
+# --- INV-PDP-2
+
+
+def test_an_effect_before_its_decision_fails() -> None:
+    """In the one order that decisions and effects share."""
+    story = told()
+    where = {"saga_id": "s-back", "step": 0, "direction": "forward"}
+    (effect,) = story.all(Effect, **where)
+    story.set(Decision, {"seq": effect.seq + 1}, **where)
+    assert "step 0 forward" in clause(story, PDP_2, "effect before the answer")
+
+
+@pytest.mark.parametrize(("late_ns", "outcome"), [(0, Outcome.PASS), (1, Outcome.FAIL)])
+def test_an_allow_must_have_been_answered_when_the_request_arrives(
+    late_ns: int, outcome: Outcome
+) -> None:
+    """To the nanosecond: both times are of one clock."""
+    story = told()
+    where = {"saga_id": "s-back", "step": 0, "direction": "forward"}
+    (effect,) = story.all(Effect, **where)
+    story.set(Decision, {"answered_ns": effect.received_ns + late_ns}, **where)
+    assert story.judge(PDP_2).outcome is outcome
+
+
+def test_an_allow_that_was_never_answered_to_its_end_is_none() -> None:
+    """The worker was gone before the last byte."""
+    story = told()
+    story.set(Decision, {"answered_ns": 0}, saga_id="s-back", step=0, direction="forward")
+    clause(story, PDP_2, "effect before the answer")
+
+
+def test_a_retry_that_does_not_ask_fails() -> None:
+    """An allow of attempt 1 is none of attempt 2."""
+    story = told()
+    story.drop(Decision, saga_id="s-back", step=1, direction="forward", attempt=2)
+    assert "attempt 2" in clause(story, PDP_2, "retry without a decision")
+
+
+def test_without_a_retry_nobody_was_seen_to_ask_again() -> None:
+    """Then it is inconclusive."""
+    story = told()
+    story.drop(Decision, attempt=2)
+    story.drop(Effect, attempt=2)
+    assert "second attempt" in lacks(story, PDP_2)
+
+
+# --- INV-PDP-3
+
+
+def call(story: Story, mode: str) -> None:
+    """Have the service called in the attempt that was answered in this mode."""
+    decision = story.all(Decision, mode=mode)[0]
+    effect = story.all(Effect, saga_id="s-back", step=0, direction="forward")[0]
+    fields = ("tenant", "saga_id", "step", "direction", "run_id", "attempt", "workflow_id")
+    story.add(effect)
+    story.change(
+        Effect,
+        lambda _: {"seq": 10_000, **{name: getattr(decision, name) for name in fields}},
+        seq=effect.seq,
+        at_ns=effect.at_ns,
+    )
+
+
+@pytest.mark.parametrize("mode", [*BASES, "FM-02"])
+def test_an_effect_after_anything_but_an_allow_is_a_false_allow(mode: str) -> None:
+    """In every way to fail, and after a deny."""
+    story = told()
+    call(story, mode)
+    assert mode in clause(story, PDP_3, "FALSE_ALLOW")
+
+
+def test_what_follows_a_redirect_is_no_answer_to_the_question() -> None:
+    """The host it leads to may say what it likes; it is counted."""
+    story = told()
+    story.set(Decision, {"mode": "FM-48 target", "answer": Answer.ALLOW}, mode="FM-48", attempt=2)
+    verdict = story.judge(PDP_3)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.figures["redirects_followed"] == 1
+    call(story, "FM-48")
+    clause(story, PDP_3, "FALSE_ALLOW")
+
+
+@pytest.mark.parametrize("mode", [*(c for c in CONTROLS if c != "FM-02"), "policy"])
+def test_an_allow_that_is_not_used_is_a_false_deny(mode: str) -> None:
+    """However unusual it was; the control then shows nothing."""
+    story = told()
+    case = "back" if mode == "policy" else mode
+    where = {"saga_id": f"s-{case}", "step": 0, "direction": "forward"}
+    story.drop(Effect, **where)
+    verdict = story.judge(PDP_3)
+    assert verdict.reason == "1 FALSE_DENY"
+    assert mode in verdict.witnesses[0].text
+    assert verdict.witnesses[0].path.startswith("histories/")
+
+
+def _kill(story: Story, decision: Decision, after_ms: float, group: str = "calm") -> None:
+    story.add(
+        Process(
+            at_ns=decision.at_ns + int(after_ms * MS), wall_ns=0, role=f"worker-{group}-0",
+            group=group, pid=1, event="killed",
+        )
+    )  # fmt: skip
+
+
+def _cut(story: Story, decision: Decision, *phases: str) -> None:
+    for phase in phases:
+        story.add(
+            Fault(
+                at_ns=decision.received_ns - MS, wall_ns=0, fault_id="f", name="link_cut",
+                target="worker-engine", phase=phase,
+            )
+        )  # fmt: skip
+
+
+INTERRUPTIONS: dict[str, Callable[[Story, Decision], None]] = {
+    "its worker was killed": lambda story, d: _kill(story, d, 4000),
+    "a link is cut": lambda story, d: _cut(story, d, "injected"),
+    "a link was just healed": lambda story, d: _cut(story, d, "injected", "healed"),
+    "its answer came too late": lambda story, d: story.set(
+        Decision, {"received_ns": d.answered_ns - 801 * MS}, seq=d.seq
+    ),
+}
+
+
+@pytest.mark.parametrize("how", INTERRUPTIONS)
+def test_an_interrupted_attempt_proves_no_false_deny(how: str) -> None:
+    """It is counted as not judged."""
+    story = told()
+    (decision,) = story.all(Decision, saga_id="s-back", step=0, direction="forward")
+    story.drop(Effect, saga_id="s-back", step=0, direction="forward")
+    INTERRUPTIONS[how](story, decision)
+    verdict = story.judge(PDP_3)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+    assert verdict.figures["allows_not_judged"] == 1
+
+
+@pytest.mark.parametrize(("after_ms", "group"), [(5001, "calm"), (10, "crash")])
+def test_another_or_a_later_kill_excuses_nothing(after_ms: float, group: str) -> None:
+    """The saga ran elsewhere, or had all the time it needed."""
+    story = told()
+    (decision,) = story.all(Decision, saga_id="s-back", step=0, direction="forward")
+    story.drop(Effect, saga_id="s-back", step=0, direction="forward")
+    _kill(story, decision, after_ms, group)
+    clause(story, PDP_3, "FALSE_DENY")
+
+
+@pytest.mark.parametrize("end", ["canceled", "terminated", "timed out", "open"])
+def test_a_saga_that_was_ended_from_outside_proves_no_false_deny(end: str) -> None:
+    """The attempt may not have had the time to call."""
+    story = told()
+    story.saga([step(0, "r")], feeds=IDS, case="ended", end=end)
+    story.drop(Effect, saga_id="s-ended", step=0)
+    assert story.judge(PDP_3).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("waited_ms", "outcome"), [(1500, Outcome.PASS), (1501, Outcome.FAIL)])
+@pytest.mark.parametrize("ended_by", ["peer", "us"])
+def test_nobody_may_wait_longer_than_the_deadline_and_a_half(
+    waited_ms: int, outcome: Outcome, ended_by: str
+) -> None:
+    """Whoever closed first; modes that answer at once are not timed."""
+    story = told()
+    story.change(
+        Decision,
+        lambda d: {"received_ns": d.at_ns - waited_ms * MS, "ended_by": ended_by},
+        mode="FM-16",
+        attempt=1,
+    )
+    story.change(Decision, lambda d: {"received_ns": d.at_ns - 9000 * MS}, mode="FM-08")
+    assert story.judge(PDP_3, pdp_deadline_ms=1000).outcome is outcome
+    assert story.judge(PDP_3, pdp_deadline_ms=1001).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("modes", "enough"), [(LEAST_FAILURE_MODES, True), (19, False)])
+def test_twenty_ways_to_fail_are_the_least(modes: int, enough: bool) -> None:
+    """What was not asked is named."""
+    story = told(modes)
+    if enough:
+        assert story.judge(PDP_3).outcome is Outcome.PASS
+    else:
+        assert f"{modes} failure modes" in lacks(story, PDP_3)
+        assert BASES[-1] in lacks(story, PDP_3)
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_every_control_must_have_been_seen_to_work(control: str) -> None:
+    """A worker that refuses everything would else pass."""
+    story = told()
+    story.drop(Decision, mode=control)
+    if control != "FM-02":
+        story.drop(Effect, saga_id=f"s-{control}")
+    assert control in lacks(story, PDP_3)
+
+
+# --- INV-PDP-4
+
+
+def test_a_deny_that_is_asked_again_fails() -> None:
+    """It was final."""
+    story = told()
+    quick = Retry(initial_ms=10, max_attempts=2)
+    plan = {(0, "forward"): ["deny", "deny"]}
+    story.saga([step(0, "r", retry=quick)], feeds=IDS, case="again", plan=plan)
+    assert "s-again" in clause(story, PDP_4, "asked again")
+
+
+def test_an_attempt_after_a_deny_shows_in_the_history_as_well() -> None:
+    """Though the PDP was not asked again."""
+    story = told()
+    story.saga([step(0, "r")], feeds=IDS, case="again", plan={(0, "forward"): ["deny"]})
+    started = story.runs[-1].events[2]
+    started["activityTaskStartedEventAttributes"]["attempt"] = 2
+    assert "has attempt 2" in clause(story, PDP_4, "asked again")
+
+
+def test_a_deny_after_an_unavailable_pdp_is_final_all_the_same() -> None:
+    """The earlier attempts were right to be retried."""
+    story = told()
+    plan = {(0, "forward"): ["FM-08", "deny"]}
+    story.saga([step(0, "r")], feeds=IDS, case="later", plan=plan)
+    assert story.judge(PDP_4).outcome is Outcome.PASS
+
+
+def test_a_deny_must_be_typed() -> None:
+    """The activity's failure says what it was."""
+    story = told()
+    denied = next(r for r in story.runs if r.workflow_id == "wf-deny-0")
+    for event in denied.events:
+        if "activityTaskFailedEventAttributes" in event:
+            event["activityTaskFailedEventAttributes"] |= failure("KeyError")
+    assert "KeyError" in clause(story, PDP_4, "not typed")
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        ("WORKFLOW_EXECUTION_COMPLETED", {}),
+        ("WORKFLOW_EXECUTION_FAILED", failure("SagaFailed", {"cause": "ServiceUnavailable"})),
+        ("WORKFLOW_EXECUTION_FAILED", failure("Other", {"cause": "AuthorizationDenied"})),
+    ],
+)
+def test_a_denied_saga_must_end_because_of_it(ending: tuple[str, dict[str, Any]]) -> None:
+    """With SagaFailed whose cause is AuthorizationDenied."""
+    story = told()
+    denied = next(r for r in story.runs if r.workflow_id == "wf-deny-1")
+    denied.events.pop()
+    story.event(denied, ending[0], **ending[1])
+    assert "s-deny-1" in clause(story, PDP_4, "wrong ending")
+
+
+def test_a_denied_compensation_leaves_the_first_cause() -> None:
+    """The run ends with SagaFailed because of what failed before."""
+    story = told()
+    story.saga(
+        [step(0, "r"), step(1, "r")],
+        feeds=IDS,
+        case="back-denied",
+        plan={(1, "forward"): ["refuse"], (0, "compensation"): ["deny"]},
+    )
+    assert story.judge(PDP_4).outcome is Outcome.PASS
+
+
+def test_a_worker_killed_after_a_deny_may_ask_again() -> None:
+    """It could not report it."""
+    story = told()
+    quick = Retry(initial_ms=10, max_attempts=2)
+    plan = {(0, "forward"): ["deny", "deny"]}
+    story.saga([step(0, "r", retry=quick)], feeds=IDS, case="k", plan=plan, group="crash")
+    _kill(story, story.all(Decision, saga_id="s-k", attempt=1)[0], 1, "crash")
+    verdict = story.judge(PDP_4)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.figures["interrupted"] == 1
+
+
+def test_without_a_denied_forward_step_it_is_inconclusive() -> None:
+    """A denied compensation alone does not show the deny branch."""
+    story = Story()
+    story.saga(
+        [step(0, "r"), step(1, "r")],
+        feeds=IDS,
+        plan={(1, "forward"): ["refuse"], (0, "compensation"): ["deny"]},
+    )
+    assert "denied a forward step" in lacks(story, PDP_4)

@@ -1,0 +1,123 @@
+"""Settings travel through environment variables; all problems are said at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.load.run import deadline_s, locust_command
+from harness.load.settings import Security, Settings, Tenant, from_environment, to_environment
+
+ALPHA = Tenant(tenant="alpha", namespace="ten-a", task_queue="q")
+BETA = Tenant(tenant="beta", namespace="ten-b", task_queue="q", weight=3)
+PLANNED = Settings(
+    address="127.0.0.1:7233",
+    tenants=(ALPHA, BETA),
+    rate_per_s=12.5,
+    duration_s=30.0,
+    spacing="poisson",
+    seed=42,
+    warmup_s=2.0,
+    horizon_s=20.0,
+    in_flight=300,
+    sli="first_task_completed",
+    trial=Path("/trial"),
+    trial_id="load-1",
+    security=Security(ca="/ca.pem", certificate="/c.pem", key="/k.pem", token_file="/t"),
+)
+INTERACTIVE = Settings(address="127.0.0.1:7233", tenants=(ALPHA,), per_user_per_s=2.0)
+
+
+@pytest.mark.parametrize("settings", [PLANNED, INTERACTIVE])
+def test_settings_survive_the_environment(settings: Settings) -> None:
+    assert from_environment(to_environment(settings)) == settings
+
+
+def test_the_mode_follows_from_rate_and_duration() -> None:
+    assert PLANNED.mode == "planned"
+    assert INTERACTIVE.mode == "interactive"
+
+
+def test_the_warmup_is_a_tenth_and_at_most_ten_seconds() -> None:
+    assert Settings(address="a", tenants=(), duration_s=30).cut_s == 3.0
+    assert Settings(address="a", tenants=(), duration_s=600).cut_s == 10.0
+    assert PLANNED.cut_s == 2.0
+
+
+def test_nothing_set_says_what_to_set() -> None:
+    with pytest.raises(UsageError) as raised:
+        from_environment({})
+    assert "set TEMPORAL_ADDRESS" in str(raised.value)
+    assert "set HARNESS_TENANTS" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_all_problems_are_said_at_once() -> None:
+    tenants = [{"tenant": "a", "namespace": "n", "task_queue": "q", "weight": 0}] * 2
+    with pytest.raises(UsageError) as raised:
+        from_environment(
+            {
+                "TEMPORAL_ADDRESS": "127.0.0.1:7233",
+                "HARNESS_TENANTS": json.dumps(tenants),
+                "HARNESS_LOAD_RATE": "0",
+                "HARNESS_LOAD_SPACING": "odd",
+                "HARNESS_LOAD_SEED": "1.5",
+                "HARNESS_LOAD_HORIZON_S": "soon",
+                "HARNESS_LOAD_SLI": "fast",
+            }
+        )
+    for part in (
+        "rate 0: give",
+        "duration 0: give",
+        "'a' twice",
+        "weight 0 of a",
+        "'odd' is none of even, poisson",
+        "'1.5' is no whole number",
+        "'soon' is no number from 1 to 86400",
+        "'fast' is none of",
+        "HARNESS_LOAD_TRIAL",
+    ):
+        assert part in str(raised.value)
+
+
+@pytest.mark.parametrize("raw", ["[", "[]", '[{"tenant": "a"}]', '{"a": 1}'])
+def test_tenants_that_do_not_decode_are_said(raw: str) -> None:
+    with pytest.raises(UsageError, match="HARNESS_TENANTS"):
+        from_environment({"TEMPORAL_ADDRESS": "a:1", "HARNESS_TENANTS": raw})
+
+
+def test_a_trial_id_that_is_no_file_name_is_refused() -> None:
+    variables = to_environment(PLANNED) | {"HARNESS_LOAD_TRIAL_ID": "../x"}
+    with pytest.raises(UsageError, match="HARNESS_LOAD_TRIAL_ID"):
+        from_environment(variables)
+
+
+def test_a_warmup_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="leaves nothing"):
+        from_environment(to_environment(PLANNED) | {"HARNESS_LOAD_WARMUP_S": "30"})
+
+
+def test_the_command_is_headless_locust_with_our_settings_alone() -> None:
+    inherited = {"PATH": "/bin", "LOCUST_USERS": "9", "HARNESS_LOAD_RATE": "1", "LANG": "C"}
+    argv, environment = locust_command(
+        PLANNED, locust_file=Path("saga.py"), environment=inherited, python="python"
+    )
+    assert argv[:5] == ["python", "-m", "locust", "--locustfile", "saga.py"]
+    assert "--headless" in argv
+    assert from_environment(environment) == PLANNED
+    assert environment["PATH"] == "/bin"
+    assert "LOCUST_USERS" not in environment
+
+
+def test_a_plan_that_cannot_be_is_refused_before_the_start() -> None:
+    tenants = (ALPHA,)
+    asked = Settings(address="a", tenants=tenants, rate_per_s=5000, duration_s=1e6)
+    with pytest.raises(UsageError, match="more than a plan can hold"):
+        locust_command(asked, locust_file=Path("saga.py"))
+
+
+def test_the_deadline_covers_the_last_saga_s_horizon() -> None:
+    assert deadline_s(PLANNED) >= 30.0 + 20.0
