@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from harness.catalogue import load_catalogue
-from harness.checks.table import TABLE
+from harness.checks.table import CHECKED, TABLE
 from harness.checks.verdict import Verdict, judge
 from harness.errors import EvidenceError, UnavailableError
 from harness.journal.read import Journal, read_trial
-from harness.outcome import EXIT_FAIL, exit_code
+from harness.journal.records import Subject
+from harness.outcome import EXIT_FAIL, Outcome, exit_code
 from harness.waivers import apply_waivers, from_record
 
 VERDICTS = "verdicts.json"
+UNFINISHED = ("M", Outcome.INCONCLUSIVE)
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdicts of a trial, and what is wrong with the waivers: either can fail the run."""
+    """The verdicts of a trial, and what is wrong with the waivers: either can fail the run.
+
+    `complete` is false for a run that did not come to its own end: it cannot pass as a whole,
+    whatever its evidence shows so far.
+    """
 
     verdicts: list[Verdict]
     waiver_problems: list[str] = []
+    complete: bool = True
 
     @property
     def exit_code(self) -> int:
         """What the command ends with."""
         if self.waiver_problems:
             return EXIT_FAIL
-        return exit_code((verdict.level, verdict.outcome) for verdict in self.verdicts)
+        judged = [(verdict.level, verdict.outcome) for verdict in self.verdicts]
+        return exit_code(judged if self.complete else [*judged, UNFINISHED])
 
 
 def judge_trial(folder: Path, *, salvage: bool = False) -> tuple[Journal, Judgement]:
@@ -56,14 +65,31 @@ def judge_journal(journal: Journal) -> Judgement:
     """Judge what a journal's manifest asks for, with the parameters and waivers it declares."""
     catalogue = load_catalogue()
     manifest = journal.manifest
-    asked = set(manifest.asked) or {check.id for check in TABLE}
+    asked = set(manifest.asked) or CHECKED
     parameters = {**catalogue.defaults, **manifest.parameters}
     levels = {assertion.id: str(assertion.level) for assertion in catalogue}
     verdicts = judge(journal, [check for check in TABLE if check.id in asked], levels, parameters)
+    verdicts += [_without_check(each, journal, levels) for each in sorted(asked - CHECKED)]
     verdicts, problems = apply_waivers(
         verdicts, from_record(manifest.waivers), _day(manifest.ended_wall_ns), catalogue.ids
     )
-    return Judgement(verdicts=list(verdicts), waiver_problems=list(problems))
+    return Judgement(
+        verdicts=list(verdicts), waiver_problems=list(problems), complete=journal.complete
+    )
+
+
+def _without_check(each: str, journal: Journal, levels: Mapping[str, str]) -> Verdict:
+    """What was asked and driven by a harness that had a check for it, and has none in this one."""
+    return Verdict(
+        id=each,
+        subject=Subject.DEPLOYMENT.value,
+        ours=False,
+        profile=journal.manifest.profile,
+        trial=journal.manifest.trial_id,
+        level=levels.get(each, "M"),
+        outcome=Outcome.INCONCLUSIVE,
+        reason="this harness has no check for it; judge it with the one that recorded the trial",
+    )
 
 
 def read_verdicts(folder: Path) -> Judgement:

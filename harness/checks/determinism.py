@@ -14,6 +14,7 @@ from harness.checks.check import (
     inconclusive,
     passed,
 )
+from harness.contract.program import WORKFLOW_TYPE
 from harness.journal.records import Ending, History, Operation, Process, Replay, Subject
 
 LEAST_REPLAYS = 10
@@ -109,6 +110,7 @@ def _failed_tasks(evidence: Evidence) -> list[Witness]:
         Witness(text=f"{history.tenant}/{history.workflow_id}: workflow task failed, "
                      f"{event.attributes.get('cause', '')}", path=history.path)
         for history in evidence.of(History)
+        if history.workflow_type == WORKFLOW_TYPE  # not the harness's own probes
         for event in evidence.events(history)
         if event.type == "WORKFLOW_TASK_FAILED" and not _forced(event.attributes)
     ]

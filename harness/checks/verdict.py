@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from harness.checks.check import Check, Clause, Evidence, Finding, Witness, inconclusive
+from harness.errors import EvidenceError
+from harness.journal.manifest import SALVAGED
 from harness.journal.read import Journal
 from harness.journal.records import Part
 from harness.outcome import Outcome
@@ -41,7 +43,10 @@ def judge(
     levels: Mapping[str, str],
     parameters: Mapping[str, Any],
 ) -> list[Verdict]:
-    """One verdict for each check, in the order of the checks."""
+    """One verdict for each check, in the order of the checks.
+
+    Raises an `EvidenceError` where a check finds that the evidence was changed.
+    """
     return [_verdict(journal, check, levels[check.id], parameters) for check in checks]
 
 
@@ -87,13 +92,25 @@ def _finding(journal: Journal, check: Check, parameters: Mapping[str, Any]) -> F
         return inconclusive(f"not enough evidence: {', '.join(short)}")
     evidence = Evidence(journal, frozenset(check.needs), parameters)
     try:
-        return check.judge(evidence)
+        return _storable(check.judge(evidence))
+    except EvidenceError as error:
+        if journal.manifest.ended != SALVAGED:
+            raise  # what cannot be trusted is not judged at all
+        return inconclusive(f"the killed run left less than it recorded: {error}")
     except Exception:  # noqa: BLE001 - a crashed check must not take the others with it
         return inconclusive(f"{CRASHED}: {traceback.format_exc(limit=-3).strip()}")
 
 
+def _storable(finding: Finding) -> Finding:
+    """The finding itself; raises `TypeError` for one that could not be written to a file."""
+    if not isinstance(finding, Finding):
+        raise TypeError(f"a check gives a Finding, not {finding!r}")
+    msgspec.json.encode(finding)
+    return finding
+
+
 def _tempered(finding: Finding, journal: Journal) -> Finding:
     """A salvaged trial proves nothing good."""
-    if journal.manifest.ended == "salvaged" and finding.outcome is Outcome.PASS:
+    if journal.manifest.ended == SALVAGED and finding.outcome is Outcome.PASS:
         return inconclusive(f"salvaged from a killed run; what is left shows: {finding.reason}")
     return finding

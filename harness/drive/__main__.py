@@ -27,6 +27,7 @@ from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite
 
 ACT_DEADLINE_S = 180.0
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> None:
@@ -59,7 +60,7 @@ async def _main(plan: DrivePlan, writer: SegmentWriter) -> int:
     try:
         await work
     except asyncio.CancelledError:
-        return 0  # interrupted; what was recorded is complete
+        return EXIT_TERMINATED  # what was recorded is whole, but it is not all
     return 0
 
 

@@ -45,7 +45,7 @@ async def export_histories(drive: Drive) -> list[tuple[str, str, int]]:
         todo = set()
         for tracked, run_id, events in found:
             audited += [(tracked.tenant, run_id, e.id) for e in events if e.type in AUDITED]
-            todo |= set(_followers(tracked, events)) - done
+            todo |= set(_followers(drive, tracked, events)) - done
     return audited
 
 
@@ -97,7 +97,9 @@ def _written(
     return run_id, events
 
 
-def _followers(tracked: Tracked, events: tuple[HistoryEvent, ...]) -> Iterator[Tracked]:
+def _followers(drive: Drive, tracked: Tracked,
+               events: tuple[HistoryEvent, ...]) -> Iterator[Tracked]:
+    tenant_of = {tenant.namespace: tenant.name for tenant in drive.tenants}
     for event in events:
         following = event.attributes.get("newExecutionRunId")
         if following:

@@ -42,6 +42,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     control: str
     suites: list[str]
     asked: list[str]
+    cases: list[str] = []
     lacks: list[str] = []
     killable: bool = True
     horizon_s: float = 60.0

@@ -18,6 +18,9 @@ from harness.journal.records import JOURNAL_VERSION
 
 MANIFEST = "manifest.json"
 _DRAFT = f".{MANIFEST}"
+COMPLETE = "complete"
+INTERRUPTED = "interrupted"
+SALVAGED = "salvaged"
 JOURNAL = "journal"
 HISTORIES = "histories"
 SAMPLES = "samples"

@@ -14,7 +14,14 @@ import msgspec
 
 from harness import __version__
 from harness.errors import TamperedJournal, TruncatedJournal, UnknownJournalVersion
-from harness.journal.manifest import JOURNAL, Manifest, read_begun, read_manifest
+from harness.journal.manifest import (
+    COMPLETE,
+    JOURNAL,
+    SALVAGED,
+    Manifest,
+    read_begun,
+    read_manifest,
+)
 from harness.journal.records import (
     JOURNAL_VERSION,
     AnyRecord,
@@ -95,7 +102,7 @@ class Journal:
     @property
     def complete(self) -> bool:
         """Whether the run came to its own end."""
-        return self.manifest.ended == "complete"
+        return self.manifest.ended == COMPLETE
 
 
 def decode_events(raw: bytes) -> tuple[HistoryEvent, ...]:
@@ -136,7 +143,7 @@ def hand_made_manifest(**fields: Any) -> Manifest:
         "harness": __version__,
         "started_wall_ns": 0,
         "ended_wall_ns": 0,
-        "ended": "complete",
+        "ended": COMPLETE,
     }
     return Manifest(**{**given, **fields})
 
@@ -186,7 +193,7 @@ def _salvaged(trial: Path) -> Journal:
     records = _merged(segments)
     last_ns = max((each.wall_ns for found in records.values() for each in found), default=0)
     begun = read_begun(trial) or hand_made_manifest(trial_id=trial.name, ended_wall_ns=last_ns)
-    manifest = msgspec.structs.replace(begun, ended="salvaged", ended_wall_ns=last_ns)
+    manifest = msgspec.structs.replace(begun, ended=SALVAGED, ended_wall_ns=last_ns)
     return Journal(manifest, records, trial)
 
 

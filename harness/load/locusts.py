@@ -12,6 +12,7 @@ interface, `--users`, `--spawn-rate` and shapes set the rate.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -41,6 +42,7 @@ _EVERY_S: Final = 0.1
 _SWITCH_S: Final = (
     0.001  # how long a thread keeps the interpreter: statistics must not hold arrivals
 )
+_PRIORITY: Final = 0  # of this thread and the SDK's, where one may: late arrivals void a run
 _HANG_S: Final = 5.0  # a loop that has not ended so long after it was told to hangs
 _LOG: Final = logging.getLogger("harness.load")
 
@@ -182,6 +184,8 @@ class _Session:
         engine = self._engine
 
         def in_thread() -> None:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
             loop = uvloop.new_event_loop()
             try:
                 loop.run_until_complete(engine.run())

@@ -19,6 +19,7 @@ from harness.platform.registry import Registry
 GUARD = Path(__file__).with_name("guard.py")
 READY = "HARNESS-READY "
 TAIL_LINES = 12
+LONGEST_LINE = 4 << 20
 
 
 class Child:
@@ -45,24 +46,24 @@ class Child:
         self._lifeline = lifeline
         self._registry = registry
         self._ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._on_line: asyncio.Queue[str] | None = None
+        self._on_line: asyncio.Queue[str | None] | None = None
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         assert self._popen.stdout is not None
-        reader = asyncio.StreamReader(limit=1 << 22)
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), self._popen.stdout
         )
-        with self.log.open("ab", buffering=0) as log:
-            while line := await reader.readline():
+        with _opened(self.log) as log:
+            while line := await _line(reader):
                 self._keep(log, line)
         transport.close()
         if not self._ready.done():
             self._ready.set_exception(EOFError())
             self._ready.exception()  # an unawaited one is no news
         if self._on_line is not None:
-            self._on_line.put_nowait("")
+            self._on_line.put_nowait(None)
 
     def _keep(self, log: IO[bytes], line: bytes) -> None:
         with contextlib.suppress(OSError):  # a full disk must not end the child's reader
@@ -76,8 +77,8 @@ class Child:
         else:
             self.lines.append(text)
 
-    def requests(self) -> asyncio.Queue[str]:
-        """From now on lines of output are queued here; an empty one means end of file."""
+    def requests(self) -> asyncio.Queue[str | None]:
+        """From now on lines of output are queued here; None means end of file."""
         self._on_line = asyncio.Queue()
         return self._on_line
 
@@ -131,6 +132,7 @@ class Child:
             if asyncio.get_running_loop().time() > deadline:
                 return None
             await asyncio.sleep(0.01)
+        await asyncio.wait({self._reader}, timeout=2)  # its last lines; the guard ended its group
         self._close()
         return code
 
@@ -146,8 +148,6 @@ class Child:
         code = await self.wait(within_s)
         if code is None:
             await self.kill()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._reader), 2)
         return code
 
     def _close(self) -> None:
@@ -177,7 +177,8 @@ class Children:
     ) -> Child:
         """Start `command` in a group of its own under a guard.
 
-        `env` is added to the environment, or is all of it with `whole_env`. Raises `UnavailableError` if it cannot be started.
+        `env` is added to the environment, or is all of it with `whole_env`. Raises
+        `UnavailableError` if it cannot be started.
         """
         lifeline_read, lifeline = os.pipe()
         report, report_write = os.pipe()
@@ -203,12 +204,19 @@ class Children:
                 start_new_session=True,
             )
         except OSError as error:
+            os.close(report)
+            os.close(lifeline)
             raise UnavailableError(f"{role}: cannot be started: {error}") from None
         finally:
             os.close(lifeline_read)
             os.close(report_write)
-        pid = await asyncio.to_thread(_reported_pid, report)
+        try:
+            pid = await asyncio.to_thread(_reported_pid, report)
+        except asyncio.CancelledError:
+            os.close(lifeline)  # nobody would know of it: its guard ends it
+            raise
         if pid is None:
+            os.close(lifeline)
             raise UnavailableError(f"{role}: its guard ended before it started {command[0]}")
         self._registry.remember(role, pid)
         child = Child(role, popen, pid, self._logs / f"{role}.log", lifeline, self._registry)
@@ -228,6 +236,22 @@ class Children:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.shield(self.stop_all())
+
+
+def _opened(log: Path) -> IO[bytes]:
+    try:
+        return log.open("ab", buffering=0)
+    except OSError:  # a full disk: then there is no log
+        return Path(os.devnull).open("ab", buffering=0)
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line, empty at the end of file; one that is too long is cut out."""
+    while True:
+        try:
+            return await reader.readline()
+        except ValueError:
+            continue
 
 
 def _reported_pid(report: int) -> int | None:

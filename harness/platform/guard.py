@@ -25,14 +25,30 @@ def main(argv: list[str]) -> int:
     child = os.fork()
     if child == 0:
         _become(command, lifeline, report)
-    os.write(report, f"{child}\n".encode())
-    os.close(report)
+    _lead_a_group(child)
+    _report(child, report)
     _drop_standard_streams()
     return _watch(child, lifeline, wakeup)
 
 
+def _lead_a_group(child: int) -> None:
+    """Done by guard and child alike: whoever is first, the group is there when it is reported."""
+    try:
+        os.setpgid(child, child)
+    except OSError:  # it has done so itself, and more
+        return
+
+
+def _report(child: int, report: int) -> None:
+    try:
+        os.write(report, f"{child}\n".encode())
+    except OSError:  # nobody listens: the supervisor is gone, which the lifeline will say
+        pass
+    os.close(report)
+
+
 def _become(command: list[str], lifeline: int, report: int) -> None:
-    os.setsid()
+    _lead_a_group(0)
     os.close(lifeline)
     os.close(report)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):

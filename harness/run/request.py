@@ -22,7 +22,8 @@ class Request:
     """A run of one arm against one target.
 
     `asked` are the catalogue IDs, `suites` the modules that may feed them, `parameters` the
-    declared meanings. `ours` says that the target is the reference platform.
+    declared meanings. `ours` says that the target is the reference platform. `cases` are patterns
+    of the names of those cases that suffice; without any, all that feed the asked IDs are driven.
     """
 
     arm: str
@@ -32,6 +33,7 @@ class Request:
     asked: tuple[str, ...]
     parameters: Mapping[str, Any]
     suites: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
     breakage: Breakage = NOTHING
     out: Path | None = None
     seed: int = 0

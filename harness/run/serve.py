@@ -44,6 +44,7 @@ async def start_drive(
         killable=not request.target.worker.external,
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]),
+        cases=list(request.cases),
         defects=list(request.breakage.drive),
         steady=steady,
     )
@@ -64,7 +65,7 @@ async def serve(
     handlers = {**_handlers(request, platform), **(more or {})}
     said: list[str] = []
     try:
-        while line := await asyncio.wait_for(lines.get(), max(0.0, deadline - loop.time())):
+        while (line := await _next(lines, deadline - loop.time())) is not None:
             if line.startswith(ASK):
                 ask = msgspec.json.decode(line.removeprefix(ASK), type=Ask)
                 await _answer(drive, ask, handlers)
@@ -78,14 +79,19 @@ async def serve(
         await drive.stop(5)  # it writes its footer
         raise
     code = await drive.wait(5)
-    if code:
+    if code != 0:
         _raise_for(code, said)
 
 
-def _raise_for(code: int, said: list[str]) -> None:
+async def _next(lines: asyncio.Queue[str | None], within_s: float) -> str | None:
+    return await asyncio.wait_for(lines.get(), max(0.0, within_s))
+
+
+def _raise_for(code: int | None, said: list[str]) -> None:
     if code == UnavailableError.exit_code:
         raise UnavailableError(said[-1] if said else "the drive gave up")
-    raise DriveError("\n".join([f"the drive ended with {code}; its last lines:", *said]))
+    how = f"ended with {code}" if code is not None else "closed its output and goes on"
+    raise DriveError("\n".join([f"the drive {how}; its last lines:", *said]))
 
 
 async def _answer(drive: Child, ask: Ask, handlers: Mapping[str, Handler]) -> None:

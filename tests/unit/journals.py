@@ -44,6 +44,7 @@ from harness.journal.records import (
     Operation,
     Program,
     Record,
+    Times,
 )
 
 EPOCH_NS = 1_714_557_600_000_000_000  # 2024-05-01T10:00:00Z
@@ -172,7 +173,7 @@ class Story:
     def wall_ns(self) -> int:
         return EPOCH_NS + self.now_ns
 
-    def at(self) -> dict[str, int]:
+    def at(self) -> Times:
         """The times of the next record, a millisecond after the last."""
         self.passes(1)
         return {"at_ns": self.now_ns, "wall_ns": self.wall_ns}

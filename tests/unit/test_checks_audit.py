@@ -15,7 +15,14 @@ from harness.checks.histories import wall_ns
 from harness.checks.verdict import judge
 from harness.contract.program import Child, ContinueAsNew, SagaProgram, step
 from harness.contract.transitions import AUDITED
-from harness.journal.records import AuditEvent, Decision, Effect, Operation, Program
+from harness.journal.records import (
+    AuditEvent,
+    Decision,
+    Effect,
+    Operation,
+    Program,
+    Record,
+)
 from harness.outcome import Outcome
 from tests.unit.journals import EPOCH_NS, Event, Story, audit_event
 
@@ -188,12 +195,15 @@ def test_an_event_of_a_workflow_that_was_not_driven_is_inconclusive() -> None:
     assert outcomes(story) == {"INV-AUD-1": Outcome.INCONCLUSIVE, "EVT-1": Outcome.INCONCLUSIVE}
 
 
-@pytest.mark.parametrize("kind", [Operation, Effect, Decision])
-def test_events_of_a_known_run_without_history_are_counted(kind: type[Any]) -> None:
+SEEN_BY: list[type[Record]] = [Operation, Effect, Decision]
+
+
+@pytest.mark.parametrize("kind", SEEN_BY)
+def test_events_of_a_known_run_without_history_are_counted(kind: type[Record]) -> None:
     """Histories may be sampled: what others saw of a run is no phantom."""
     story = told()
     gone = story.runs.pop(0)
-    for other in {Operation, Effect, Decision} - {kind}:
+    for other in {*SEEN_BY} - {kind}:
         story.drop(other, run_id=gone.run_id)
     verdict = story.judge(AUD_1)
     assert verdict.outcome is Outcome.PASS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.checks.authorization import CHECKS
@@ -221,16 +222,11 @@ def call(story: Story, mode: str) -> None:
     decision = story.all(Decision, mode=mode)[0]
     effect = story.all(Effect, saga_id="s-back", step=0, direction="forward")[0]
     fields = ("tenant", "saga_id", "step", "direction", "run_id", "attempt", "workflow_id")
-    story.add(effect)
-    story.change(
-        Effect,
-        lambda _: {"seq": 10_000, **{name: getattr(decision, name) for name in fields}},
-        seq=effect.seq,
-        at_ns=effect.at_ns,
-    )
+    same = {name: getattr(decision, name) for name in fields}
+    story.add(msgspec.structs.replace(effect, seq=10_000, **same))
 
 
-@pytest.mark.parametrize("mode", [*BASES, "FM-02"])
+@pytest.mark.parametrize("mode", [*BASES[::5], "FM-02"])
 def test_an_effect_after_anything_but_an_allow_is_a_false_allow(mode: str) -> None:
     """In every way to fail, and after a deny."""
     story = told()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from harness.checks.audit.arrivals import Key, Received, received, same_content
@@ -258,10 +259,12 @@ def _known(evidence: Evidence) -> tuple[set[str], set[str]]:
     """The ids of all runs and of all workflows that anybody but the exporter has seen."""
     run_ids: set[str] = set()
     workflow_ids: set[str] = set()
-    for kind in (Operation, Effect, Decision, History):
-        for record in evidence.of(kind):
-            run_ids.add(record.run_id)
-            workflow_ids.add(record.workflow_id)
+    seen: Iterable[Operation | Effect | Decision | History] = chain(
+        evidence.of(Operation), evidence.of(Effect), evidence.of(Decision), evidence.of(History)
+    )
+    for record in seen:
+        run_ids.add(record.run_id)
+        workflow_ids.add(record.workflow_id)
     for run in runs(evidence).values():
         run_ids.update(run.linked)
     return run_ids - {""}, workflow_ids

@@ -158,7 +158,7 @@ class _Backlog:
         """How long after the healing all series were back at their level; None if they were not."""
         after = [self._drained(series, partition) for series in self._series.values()]
         known = [each for each in after if each is not None]
-        return round(max(known), 3) if known and len(known) == len(after) else None
+        return max(known) if known and len(known) == len(after) else None
 
     def _level(self, series: list[Gauge]) -> float | None:
         """The highest value before any cut; None if there is no gauge of that time."""

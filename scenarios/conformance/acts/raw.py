@@ -45,8 +45,9 @@ async def start_probe(drive: Drive, tenant: TenantPlan, name: str) -> Probe:
     queue = f"{workflow_id}-queue"
     handle = await client.start_workflow(PROBE_TYPE, id=workflow_id, task_queue=queue,
                                          execution_timeout=timedelta(minutes=5))
-    return Probe(tenant=tenant, client=client, workflow_id=workflow_id,
-                 run_id=handle.first_execution_run_id or "", queue=queue)
+    run_id = handle.first_execution_run_id or ""
+    drive.track(tenant.name, workflow_id, run_id)
+    return Probe(tenant=tenant, client=client, workflow_id=workflow_id, run_id=run_id, queue=queue)
 
 
 async def poll_workflow_task(probe: Probe) -> PollWorkflowTaskQueueResponse:

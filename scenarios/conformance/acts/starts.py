@@ -85,10 +85,12 @@ def _waiting(tenant: TenantPlan, workflow_id: str) -> SagaProgram:
 
 async def _run_to_the_end(drive: Drive, tenant: TenantPlan, workflow_id: str) -> None:
     empty = SagaProgram(tenant=tenant.name, saga_id=workflow_id, nodes=[])
-    await drive.clients[tenant.name].execute_workflow(
+    first = await drive.clients[tenant.name].start_workflow(
         WORKFLOW_TYPE, to_json(empty), id=workflow_id, task_queue=drive.queue(tenant, "calm"),
         execution_timeout=timedelta(minutes=1),
     )
+    drive.track(tenant.name, workflow_id, first.first_execution_run_id or "")
+    await first.result()
 
 
 async def _terminate(drive: Drive, tenant: TenantPlan,
