@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from harness.platform.breakage import Breakage
+
+PATIENT: Final[Mapping[str, Any]] = {"event_lag_ms": 30_000}
+"""Where audit events are not what is broken, those of several platforms on one machine may lag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +18,10 @@ class Mutant:
 
     `expected` are the catalogue IDs that must turn red (where the verdict has clauses: in this
     `clause`), and all that is driven; `defect` says in one sentence what is broken. `collateral`
-    are other IDs that are right to turn red on the same evidence, each with the reason.
-    `parameters` are declared meanings that make its run short. `arm` is the command that drives it.
+    are other IDs that are right to turn red on the same evidence, each with the reason. `cases`
+    are patterns of the names of the cases that suffice to bring the defect out; without any, all
+    that feed the expected IDs are driven. `parameters` are declared meanings for its run. `arm` is
+    the command that drives it.
     """
 
     name: str
@@ -25,6 +30,7 @@ class Mutant:
     clause: str = ""
     breakage: Breakage
     collateral: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=lambda: PATIENT)
     arm: str = "verify"
     profile: str = "core"

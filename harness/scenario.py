@@ -7,11 +7,15 @@ process that hosts the SDK, so it imports neither the SDK nor Locust; what needs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
-from harness.contract.program import Node
+from harness.contract.pdp_modes import mode_of
+from harness.contract.program import Child, Node, Step
+from harness.target.model import Breakage
+
+PLAIN: Final = "control"  # the family of PDP modes that break nothing: allow and deny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,51 @@ class Suite:
     feeds: tuple[str, ...]
     cases: tuple[Case, ...] = ()
     acts: tuple[Act, ...] = ()
+
+
+def breaks(case: Case) -> frozenset[Breakage]:
+    """What a case breaks on purpose: it is driven only on a target that allows all of it."""
+    found: set[Breakage] = set()
+    for node in _all_steps(case.nodes):
+        mode = mode_of(node.resource)
+        if mode is not None and mode.family != PLAIN:
+            found.add("pdp-failure-modes")
+        for behaviour in (node.behaviour, node.compensation_behaviour):
+            if behaviour.hold:
+                found.add("kill-worker")
+            if behaviour.fail or behaviour.lose_answer or behaviour.delay_ms:
+                found.add("service-faults")
+    if any(isinstance(act, KillWorker) for act in case.script):
+        found.add("kill-worker")
+    return frozenset(found)
+
+
+def act_breaks(act: Act) -> frozenset[Breakage]:
+    """The same of an act: one that wants a restarted worker has it killed."""
+    return frozenset({"kill-worker"}) if act.when == "restarted" else frozenset()
+
+
+def _all_steps(nodes: Sequence[Node]) -> Iterator[Step]:
+    for node in nodes:
+        if isinstance(node, Step):
+            yield node
+        elif isinstance(node, Child):
+            yield from _all_steps(node.program.nodes)
+
+
+def not_allowed(
+    suites: Sequence[Suite], asked: Sequence[str], allowed: Collection[str]
+) -> dict[str, str]:
+    """Why an asked ID is not driven: whatever feeds it would break what may not be broken."""
+    reasons = {}
+    for each in asked:
+        wanted = [breaks(case) for suite in suites for case in suite.cases if each in case.feeds]
+        wanted += [act_breaks(act) for suite in suites for act in suite.acts if each in act.feeds]
+        barred = [want - set(allowed) for want in wanted]
+        if barred and all(barred):
+            missing = ", ".join(sorted(set().union(*barred)))
+            reasons[each] = f"the target does not allow {missing} (allow.faults)"
+    return reasons
 
 
 class HasSuite(Protocol):

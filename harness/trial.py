@@ -9,18 +9,21 @@ import fcntl
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import UnavailableError, UsageError
 from harness.journal.manifest import (
+    DRAFT,
     HISTORIES,
     JOURNAL,
     MANIFEST,
     SAMPLES,
     File,
     Manifest,
+    begin_manifest,
     file_entry,
     write_manifest,
 )
@@ -28,7 +31,9 @@ from harness.journal.records import Footer
 
 LOCK = ".running"
 LOGS = "logs"
+OWN = "supervisor"  # the segment of the supervisor itself
 LEAST_FREE_BYTES = 64 << 20
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Trial:
@@ -43,6 +48,26 @@ class Trial:
         self.logs = folder / LOGS
         self._lock = lock
 
+    def begin(self, manifest: Manifest) -> None:
+        """Write what is known now, for the case that the run is killed."""
+        with self._on_disk():
+            begin_manifest(self.folder, manifest)
+
+    def discarded(self) -> bool:
+        """Remove a trial in which nothing was driven, all but its logs; false if something was."""
+        if any(_lines(path) > 2 for path in self.journal.glob("*.jsonl") if path.stem != OWN):
+            return False
+        for each in (self.journal, self.histories, self.samples):
+            shutil.rmtree(each, ignore_errors=True)
+        for path in (*self.logs.glob("*"), self.folder / DRAFT):
+            if path.name == DRAFT or not path.stat().st_size:
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there are logs
+            self.logs.rmdir()
+            (self.folder / LOCK).unlink(missing_ok=True)
+            self.folder.rmdir()
+        return True
+
     def seal(self, manifest: Manifest) -> None:
         """Write the manifest, last of all, with every file's digest."""
         files = [_segment_entry(self.folder, path) for path in sorted(self.journal.glob("*.jsonl"))]
@@ -51,18 +76,28 @@ class Trial:
             for path in sorted(self.samples.glob("*"))
             if path.is_file()
         ]
-        try:
+        with self._on_disk():
             write_manifest(self.folder, msgspec.structs.replace(manifest, files=files))
+
+    @contextlib.contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise UnavailableError(
                 f"{self.folder}: {error.strerror}; what was recorded is kept, make room and judge "
-                "it with: harness recheck --salvage"
+                f"it with: harness recheck --salvage {self.folder}"
             ) from None
 
     def release(self) -> None:
         """Another run may use the folder's parent again."""
         (self.folder / LOCK).unlink(missing_ok=True)
         os.close(self._lock)
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(1 for _ in stream)
 
 
 def _segment_entry(folder: Path, path: Path) -> File:
@@ -88,8 +123,9 @@ def new_trial_id(arm: str) -> str:
 
 
 def open_trial(arm: str, out: Path | None) -> Trial:
-    """Make and lock a trial's folder: `out`, or a new one below `out/`.
+    """Make and lock a trial's folder: `out`, or a new one below `out/`, named as the trial.
 
+    Its id is new in either case: workflow ids begin with it, and an engine remembers them.
     Raises `UsageError` for a folder that holds a trial already or is in use by a run,
     `UnavailableError` for one that cannot be written or a disk that is full.
     """
@@ -97,21 +133,27 @@ def open_trial(arm: str, out: Path | None) -> Trial:
     folder = out or Path("out") / trial_id
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _locked(folder)
-        if (folder / MANIFEST).exists() or (folder / JOURNAL).exists():
-            os.close(lock)
-            (folder / LOCK).unlink(missing_ok=True)
-            raise UsageError(f"{folder}: holds a trial already; give --out a new or empty folder")
-        _require_room(folder)
-        trial = Trial(folder, out.name if out else trial_id, lock)
-        for each in (trial.journal, trial.histories, trial.samples, trial.logs):
-            each.mkdir()
+        trial = Trial(folder, trial_id, _locked(folder))
+        try:
+            _prepare(trial)
+        except BaseException:
+            trial.release()
+            raise
     except OSError as error:
         raise UnavailableError(
             f"{folder}: {error.strerror}; the trial is written there, "
             "give --out a folder that can be written"
         ) from None
     return trial
+
+
+def _prepare(trial: Trial) -> None:
+    if (trial.folder / MANIFEST).exists() or trial.journal.exists():
+        raise UsageError(f"{trial.folder}: holds a trial already; give --out a new or empty folder")
+    _require_room(trial.folder)
+    for each in (trial.journal, trial.histories, trial.samples):
+        each.mkdir()
+    trial.logs.mkdir(exist_ok=True)  # a run that could not begin leaves its logs
 
 
 def _locked(folder: Path) -> int:

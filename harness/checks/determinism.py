@@ -46,29 +46,39 @@ def _replays(evidence: Evidence, mode: str) -> Finding:
     paths = {h.run_id: h.path for h in evidence.of(History)}
     differing = [each for each in replays if each.ending is Ending.FAIL]
     figures = {
-        "histories": len(replays), "differing": len(differing),
+        "histories": len(replays),
+        "differing": len(differing),
         "legal_evolution": sum(d.severity == "info" for r in replays for d in r.differences),
     }
     if differing:
-        return failed(f"{len(differing)} of {len(replays)} histories replay differently",
-                      [_witness(each, paths.get(each.run_id, "")) for each in differing],
-                      **figures)
+        return failed(
+            f"{len(differing)} of {len(replays)} histories replay differently",
+            [_witness(each, paths.get(each.run_id, "")) for each in differing],
+            **figures,
+        )
     unknown = [each for each in replays if each.ending is Ending.INFO]
     if unknown:
-        return inconclusive(f"{len(unknown)} histories hold what is not compared: "
-                            f"{unknown[0].message}", **figures)
+        return inconclusive(
+            f"{len(unknown)} histories hold what is not compared: {unknown[0].message}", **figures
+        )
     if len(replays) < LEAST_REPLAYS:
-        return inconclusive(f"{len(replays)} histories were replayed, {LEAST_REPLAYS} are the "
-                            "least that says something", **figures)
+        return inconclusive(
+            f"{len(replays)} histories were replayed, {LEAST_REPLAYS} are the "
+            "least that says something",
+            **figures,
+        )
     return passed(f"all {len(replays)} recorded histories replay the same", **figures)
 
 
 def _witness(replay: Replay, path: str) -> Witness:
     red = [d for d in replay.differences if d.severity == "error"]
-    shown = "; ".join(f"event {d.event_id} {d.attribute}: recorded {d.recorded}, replayed "
-                      f"{d.replayed}" for d in red[:3])
-    return Witness(text=f"{replay.tenant}/{replay.workflow_id}: {shown or replay.message}",
-                   path=path)
+    shown = "; ".join(
+        f"event {d.event_id} {d.attribute}: recorded {d.recorded}, replayed {d.replayed}"
+        for d in red[:3]
+    )
+    return Witness(
+        text=f"{replay.tenant}/{replay.workflow_id}: {shown or replay.message}", path=path
+    )
 
 
 def restarts_change_nothing(evidence: Evidence) -> Finding:
@@ -85,30 +95,45 @@ def restarts_change_nothing(evidence: Evidence) -> Finding:
     task_failures = _failed_tasks(evidence)
     stuck = _stuck(evidence, {each.run_id for each in queried})
     restarted = _restarted_in_the_middle(evidence)
-    figures = {"worker_kills": kills, "closed_runs_queried": len(queried),
-               "runs_with_a_restart_inside": restarted,
-               "failed_workflow_tasks": len(task_failures)}
+    figures = {
+        "worker_kills": kills,
+        "closed_runs_queried": len(queried),
+        "runs_with_a_restart_inside": restarted,
+        "failed_workflow_tasks": len(task_failures),
+    }
     paths = {h.run_id: h.path for h in evidence.of(History)}
     witnesses = [
-        *(_witness(each, paths.get(each.run_id, "")) for each in broken), *task_failures, *stuck,
+        *(_witness(each, paths.get(each.run_id, "")) for each in broken),
+        *task_failures,
+        *stuck,
     ]
     if witnesses:
-        return failed(f"{len(broken)} closed runs could not be replayed, {len(task_failures)} "
-                      f"workflow tasks failed, {len(stuck)} runs changed their answer", witnesses,
-                      **figures)
+        return failed(
+            f"{len(broken)} closed runs could not be replayed, {len(task_failures)} "
+            f"workflow tasks failed, {len(stuck)} runs changed their answer",
+            witnesses,
+            **figures,
+        )
     if not kills or len(queried) < LEAST_QUERIED or not restarted:
         return inconclusive(
             f"{kills} kills of a worker, {len(queried)} closed runs queried after a restart "
             f"(at least {LEAST_QUERIED}), {restarted} runs with a restart in their middle",
-            **figures)
-    return passed(f"{len(queried)} closed runs replayed after a restart, {restarted} runs went on "
-                  "over a kill of their worker, no workflow task failed", **figures)
+            **figures,
+        )
+    return passed(
+        f"{len(queried)} closed runs replayed after a restart, {restarted} runs went on "
+        "over a kill of their worker, no workflow task failed",
+        **figures,
+    )
 
 
 def _failed_tasks(evidence: Evidence) -> list[Witness]:
     return [
-        Witness(text=f"{history.tenant}/{history.workflow_id}: workflow task failed, "
-                     f"{event.attributes.get('cause', '')}", path=history.path)
+        Witness(
+            text=f"{history.tenant}/{history.workflow_id}: workflow task failed, "
+            f"{event.attributes.get('cause', '')}",
+            path=history.path,
+        )
         for history in evidence.of(History)
         if history.workflow_type == WORKFLOW_TYPE  # not the harness's own probes
         for event in evidence.events(history)
@@ -139,8 +164,13 @@ def _stuck(evidence: Evidence, queried: set[str]) -> list[Witness]:
             continue
         expected = PHASE.get(history.status)
         if expected and op.run_id in queried and op.result.get("phase") != expected:
-            found.append(Witness(text=f"{op.tenant}/{op.workflow_id}: {history.status}, but answers "
-                                      f"phase {op.result.get('phase')}", path=history.path))
+            found.append(
+                Witness(
+                    text=f"{op.tenant}/{op.workflow_id}: {history.status}, but answers "
+                    f"phase {op.result.get('phase')}",
+                    path=history.path,
+                )
+            )
     return found
 
 
@@ -154,7 +184,8 @@ def _restarted_in_the_middle(evidence: Evidence) -> int:
     identities: Counter[str] = Counter()
     for history in evidence.of(History):
         workers = {
-            event.attributes.get("identity") for event in evidence.events(history)
+            event.attributes.get("identity")
+            for event in evidence.events(history)
             if event.type == "WORKFLOW_TASK_COMPLETED"
         }
         identities[history.run_id] = len(workers)
@@ -162,11 +193,22 @@ def _restarted_in_the_middle(evidence: Evidence) -> int:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(id="INV-DET-1", subject=Subject.WORKER, needs={Replay: 1, History: 1},
-          judge=stock_replay_agrees),
-    Check(id="INV-DET-2", subject=Subject.WORKER, needs={Replay: 1, History: 1},
-          judge=strict_replay_agrees),
-    Check(id="INV-DET-4", subject=Subject.WORKER,
-          needs={Replay: 1, History: 1, Process: 1, Operation: 1},
-          judge=restarts_change_nothing),
+    Check(
+        id="INV-DET-1",
+        subject=Subject.WORKER,
+        needs={Replay: 1, History: 1},
+        judge=stock_replay_agrees,
+    ),
+    Check(
+        id="INV-DET-2",
+        subject=Subject.WORKER,
+        needs={Replay: 1, History: 1},
+        judge=strict_replay_agrees,
+    ),
+    Check(
+        id="INV-DET-4",
+        subject=Subject.WORKER,
+        needs={Replay: 1, History: 1, Process: 1, Operation: 1},
+        judge=restarts_change_nothing,
+    ),
 )

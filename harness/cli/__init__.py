@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from harness.errors import EXIT_BUG, HarnessError
-from harness.outcome import EXIT_FAIL
+from harness.outcome import EXIT_INCONCLUSIVE
 
 
 def run(argv: Sequence[str]) -> int:
@@ -22,13 +22,14 @@ def run(argv: Sequence[str]) -> int:
         module = importlib.import_module(f"harness.cli.{options.module}")
         return int(module.run(options))
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print("\n".join([f"harness: {error}", *_notes(error)]), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
-        return EXIT_FAIL
-    except BrokenPipeError:
-        return EXIT_FAIL
+        return EXIT_INCONCLUSIVE
+    except BrokenPipeError:  # of `harness catalogue | head`; nothing can be said any more
+        sys.stdout = None
+        return EXIT_INCONCLUSIVE
     except Exception:  # noqa: BLE001 - the outer border
         import traceback
 
@@ -38,3 +39,8 @@ def run(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return EXIT_BUG
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What was added to an error on its way."""
+    return [f"harness: {note}" for note in getattr(error, "__notes__", ())]

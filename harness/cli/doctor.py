@@ -25,7 +25,7 @@ Line = dict[str, str | bool]
 
 def run(options: argparse.Namespace) -> int:
     """Look at everything a run would need; 69 if something needed is not there."""
-    target, ours = given_target(options.target)
+    target, _ = given_target(options.target)
     lines = [*_programs(target), _disk(Path.cwd(), "trials"), _disk(_cache(), "tool cache")]
     lines += _embedded() if target.engine.embedded else _engine(target)
     if options.format == "json":

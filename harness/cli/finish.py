@@ -70,7 +70,7 @@ def write_reports(folder: Path, journal: Journal, judgement: Judgement) -> None:
     import importlib
 
     reports = importlib.import_module("reports")
-    trial = reports.Trial(journal, judgement.verdicts, folder)
+    trial = reports.Trial(journal, judgement.verdicts, folder, tuple(judgement.waiver_problems))
     reports.write_report(folder / "report.html", [trial], mutants=known_mutants())
     (folder / "report.json").write_text(json.dumps(reports.summary_json([trial]), indent=1) + "\n")
 

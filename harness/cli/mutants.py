@@ -68,10 +68,12 @@ def broken_as(name: str, request: Request) -> Request:
     mutants = {mutant.name: mutant for mutant in all_mutants()}
     if name not in mutants:
         raise UsageError(f"no mutant is called {name!r}{_close(name, mutants)}")
+    mutant = mutants[name]
     return replace(
         request,
-        breakage=mutants[name].breakage,
-        parameters={**request.parameters, **mutants[name].parameters},
+        breakage=mutant.breakage,
+        cases=mutant.cases,
+        parameters={**request.parameters, **mutant.parameters},
     )
 
 

@@ -7,8 +7,10 @@ import importlib
 import json
 
 from harness.cli.finish import known_mutants
+from harness.errors import UnavailableError
 from harness.journal.read import read_trial
 from harness.judging import judge_journal
+from harness.outcome import EXIT_FAIL, Outcome, exit_code
 
 
 def run(options: argparse.Namespace) -> int:
@@ -17,13 +19,20 @@ def run(options: argparse.Namespace) -> int:
     trials = []
     for folder in options.trials:
         journal = read_trial(folder)
-        trials.append(reports.Trial(journal, judge_journal(journal).verdicts, folder))
-    last = options.trials[-1]
+        judgement = judge_journal(journal)
+        trials.append(
+            reports.Trial(journal, judgement.verdicts, folder, tuple(judgement.waiver_problems))
+        )
     name = "report.html" if len(trials) == 1 else "merged.html"
-    page = options.out or last / name
-    reports.write_report(page, trials, mutants=known_mutants())
-    if options.format == "json":
-        print(json.dumps(reports.summary_json(trials), indent=1))
-    else:
-        print(page)
-    return 0
+    page = options.out or options.trials[-1] / name
+    try:
+        reports.write_report(page, trials, mutants=known_mutants())
+    except OSError as error:
+        raise UnavailableError(
+            f"{page}: {error.strerror}; give --out a file that can be written"
+        ) from None
+    summary = reports.summary_json(trials)
+    print(json.dumps(summary, indent=1) if options.format == "json" else page)
+    if any(trial.problems for trial in trials):
+        return EXIT_FAIL
+    return exit_code([("M", Outcome(summary["verdict"]))])

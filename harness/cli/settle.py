@@ -1,4 +1,4 @@
-"""From options to a request: target, IDs, parameters and waivers, checked before anything starts."""
+"""From options to a request: target, IDs, parameters, waivers, checked before anything starts."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -56,44 +56,41 @@ _RULES: Final[dict[str, tuple[_Rule, ...]]] = {
     "traceparent": ((is_traceparent, "CE-EXT-traceparent", "is no W3C trace context"),),
 }
 
+# attributes that have the same few values in all events of a producer: what was found is remembered
 _ALIKE: Final = frozenset({"source", "specversion", "type", "datacontenttype", "dataschema"})
+_REMEMBERED_LENGTH: Final = 512
 
 
 def attribute_problems(attributes: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with an event's attributes; those that are unset must not be in the mapping."""
-    found = [
-        broken(rule, f"{name} is missing")
-        for name, rule in REQUIRED.items()
-        if name not in attributes
-    ]
+    found: list[Problem] = []
+    if not attributes.keys() >= REQUIRED.keys():
+        missing = [name for name in REQUIRED if name not in attributes]
+        found += [broken(REQUIRED[name], f"{name} is missing") for name in missing]
     for name, value in attributes.items():
-        if name not in _STANDARD:
-            found += _name_problems(name)
-        if not isinstance(value, str):
-            found += _not_a_string(name, value)
-            continue
-        if not (value.isascii() and value.isprintable()):
-            found += _string_problems(name, value)
-        if name in _RULES:
-            found += (_seldom_new if name in _ALIKE else _value_problems)(name, value)
+        if name in _ALIKE and isinstance(value, str) and len(value) <= _REMEMBERED_LENGTH:
+            found += _remembered(name, value)
+        else:
+            found += _problems(name, value)
     return found
 
 
-def _value_problems(name: str, value: str) -> tuple[Problem, ...]:
-    for fits, rule, text in _RULES[name]:
-        if not fits(value):
-            return (broken(rule, f"{name} {text}: {shown(value)}"),)
-    return ()
-
-
 @lru_cache(1024)
-def _remembered(name: str, value: str) -> tuple[Problem, ...]:
-    return _value_problems(name, value)
+def _remembered(name: str, value: str) -> Sequence[Problem]:
+    return _problems(name, value)
 
 
-def _seldom_new(name: str, value: str) -> tuple[Problem, ...]:
-    """`_value_problems` for attributes that have the same few values in all events."""
-    return (_remembered if len(value) <= 512 else _value_problems)(name, value)
+def _problems(name: str, value: Any) -> Sequence[Problem]:
+    """What is wrong with one attribute."""
+    found = () if name in _STANDARD else _name_problems(name)
+    if not isinstance(value, str):
+        return (*found, *_not_a_string(name, value))
+    if not (value.isascii() and value.isprintable()):
+        found = (*found, *_string_problems(name, value))
+    for fits, rule, text in _RULES.get(name, ()):
+        if not fits(value):
+            return (*found, broken(rule, f"{name} {text}: {shown(value)}"))
+    return found
 
 
 @lru_cache(1024)

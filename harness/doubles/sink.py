@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from harness.contract.transitions import AUDITED
 from harness.doubles.connection import Connection
 from harness.doubles.happened import Happened
 from harness.doubles.http import Request, answer_bytes
@@ -19,6 +20,7 @@ from harness.journal.records import AuditEvent, now
 EVENTS: Final = "/events"
 BODY_LIMIT: Final = 8 * 1024 * 1024
 _DECODER: Final = msgspec.json.Decoder()
+_TYPES: Final = tuple(AUDITED.values())
 
 
 class Sink:
@@ -77,15 +79,21 @@ class Sink:
 
 
 def transitions(request: Request) -> Iterator[tuple[str, int]]:
-    """The (run id, event id) of the events in a request, as far as it can be read."""
+    """The (run id, event id) of the events in a request, as far as it can be read.
+
+    An event of a type that the contract does not name reports no transition: what it is about is
+    still waited for.
+    """
     try:
         plain = _DECODER.decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
+    header_type = next((value for name, value in request.headers if name.lower() == "ce-type"), "")
     enveloped = request.media_type.startswith("application/cloudevents")
     for event in plain if isinstance(plain, list) else [plain]:
         data = event.get("data") if enveloped and isinstance(event, dict) else event
-        if not isinstance(data, dict):
+        kind = event.get("type") if enveloped and isinstance(event, dict) else header_type
+        if not isinstance(data, dict) or not str(kind).endswith(_TYPES):
             continue
         run_id, event_id = data.get("run_id"), data.get("event_id")
         if isinstance(run_id, str) and isinstance(event_id, (int, float)):

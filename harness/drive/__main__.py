@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 import msgspec
@@ -21,10 +22,11 @@ from harness.drive.connect import connect_all, server_version
 from harness.drive.evidence import await_audit, export_histories
 from harness.drive.plan import DrivePlan
 from harness.drive.session import Drive, SupervisorLink
-from harness.errors import EXIT_BUG, HarnessError
+from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, HarnessError
 from harness.journal.manifest import JOURNAL
 from harness.journal.write import SegmentWriter
-from harness.scenario import Act, Suite
+from harness.scenario import Act, Suite, act_breaks
+from harness.trial import NO_ROOM
 
 ACT_DEADLINE_S = 180.0
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -39,12 +41,19 @@ def main() -> None:
         except HarnessError as error:
             print(error, flush=True)
             code = error.exit_code
-        except Exception:  # noqa: BLE001 - the outer border: the traceback is the message
-            import traceback
-
-            traceback.print_exc(file=sys.stdout)
+        except Exception as error:  # noqa: BLE001 - the outer border
+            code = _told(error, plan.trial)
     sys.stdout.flush()
     os._exit(code)
+
+
+def _told(error: Exception, trial: str) -> int:
+    """Say what the supervisor is to know; of a bug, the traceback is the message."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        print(f"{trial}: {error.strerror}; make room, or give --out a folder on another disk")
+        return EXIT_UNAVAILABLE
+    traceback.print_exc(file=sys.stdout)
+    return EXIT_BUG
 
 
 async def _main(plan: DrivePlan, writer: SegmentWriter) -> int:
@@ -89,11 +98,11 @@ async def _drive(drive: Drive, suites: list[Suite]) -> None:
     for act in _acts(drive, suites, "after"):
         await _act(drive, act)
     restarted = _acts(drive, suites, "restarted")
-    if restarted and drive.plan.killable:
+    if restarted:
         drive.supervisor.progress("restarting workers")
         async with drive.timed("drive: worker restart"):
-            await drive.supervisor.ask("kill-worker", group="crash")
-            await drive.supervisor.ask("restart-worker", group="crash")
+            await drive.order("kill-worker", "crash")
+            await drive.order("restart-worker", "crash")
         for act in restarted:
             await _act(drive, act)
     drive.supervisor.progress("exporting histories")
@@ -115,7 +124,10 @@ def _acts(drive: Drive, suites: list[Suite], when: str) -> list[Act]:
         act
         for suite in suites
         for act in suite.acts
-        if act.when == when and asked & set(act.feeds) and not act.needs & drive.lacks
+        if act.when == when
+        and asked & set(act.feeds)
+        and not act.needs & drive.lacks
+        and act_breaks(act) <= set(drive.plan.allowed)
     ]
 
 

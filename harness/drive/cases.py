@@ -25,7 +25,7 @@ from harness.contract.program import (
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
 from harness.journal.records import Program, now
-from harness.scenario import Cancel, Case, KillWorker, Signal, Suite, Terminate
+from harness.scenario import Cancel, Case, KillWorker, Signal, Suite, Terminate, breaks
 
 OPEN_AT_ONCE = 40  # more would only wait for each other, and every measured gap with them
 STARTS_AT_ONCE = 16
@@ -64,13 +64,14 @@ class Run:
 
 
 def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
-    """The cases that the asked IDs need, once for each tenant they name."""
+    """The cases that the asked IDs need and the target allows, in each tenant they name."""
     asked = set(drive.plan.asked)
     return [
         _run(drive, suite.name, case, tenant)
         for suite in suites
         for case in suite.cases
         if asked & set(case.feeds) and not case.needs & drive.lacks and _chosen(drive, case)
+        if breaks(case) <= set(drive.plan.allowed)
         for tenant in (drive.tenants if case.tenants == "all" else [drive.tenants[case.tenants]])
     ]
 
@@ -150,8 +151,9 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
         await crash
 
 
-async def _drive_one(drive: Drive, run: Run, starts: asyncio.Semaphore,
-                     places: asyncio.Semaphore | None) -> None:
+async def _drive_one(
+    drive: Drive, run: Run, starts: asyncio.Semaphore, places: asyncio.Semaphore | None
+) -> None:
     async with places or contextlib.nullcontext():
         async with starts:
             handle = await _start(drive, run)
@@ -159,8 +161,14 @@ async def _drive_one(drive: Drive, run: Run, starts: asyncio.Semaphore,
             return
         for act in run.case.script:
             await _follow(drive, run, handle, act)
-        await drive.call("result", handle.result(), deadline_s=drive.plan.horizon_s,
-                         run_id=handle.first_execution_run_id or "", show=shown_result, **run.about)
+        await drive.call(
+            "result",
+            handle.result(),
+            deadline_s=drive.plan.horizon_s,
+            run_id=handle.first_execution_run_id or "",
+            show=shown_result,
+            **run.about,
+        )
 
 
 async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
@@ -206,7 +214,7 @@ async def _seen(drive: Drive, run: Run, number: int) -> None:
 
 
 def shown_result(result: object) -> dict[str, Any]:
-    """A run's result or failure as JSON: `status`, and `value`, or the failure's `type`, `detail`."""
+    """A run's end as JSON: `status`, and its `value`, or its failure's `type` and `detail`."""
     if not isinstance(result, WorkflowFailureError):
         return {"status": "COMPLETED", "value": result}
     cause = result.cause
@@ -263,7 +271,7 @@ async def _crash(drive: Drive, runs: list[Run]) -> None:
             held[each.id] = (each.tenant, each.saga_id, each.step, each.direction)
     if not held:
         return
-    await drive.supervisor.ask("kill-worker", group="crash")
+    await drive.order("kill-worker", "crash")
     for identity, point in held.items():
         await drive.doubles.release(identity, scripts.get(point, "drop"))
-    await drive.supervisor.ask("restart-worker", group="crash")
+    await drive.order("restart-worker", "crash")

@@ -97,8 +97,9 @@ def _written(
     return run_id, events
 
 
-def _followers(drive: Drive, tracked: Tracked,
-               events: tuple[HistoryEvent, ...]) -> Iterator[Tracked]:
+def _followers(
+    drive: Drive, tracked: Tracked, events: tuple[HistoryEvent, ...]
+) -> Iterator[Tracked]:
     tenant_of = {tenant.namespace: tenant.name for tenant in drive.tenants}
     for event in events:
         following = event.attributes.get("newExecutionRunId")

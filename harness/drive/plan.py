@@ -33,7 +33,10 @@ class Steady(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One drive: which suites, for which IDs, against what."""
+    """One drive: which suites, for which IDs, against what.
+
+    `allowed` is what may be broken on purpose, as the target file names it.
+    """
 
     trial_id: str
     trial: str
@@ -44,7 +47,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     asked: list[str]
     cases: list[str] = []
     lacks: list[str] = []
-    killable: bool = True
+    allowed: list[str] = []
     horizon_s: float = 60.0
     event_lag_ms: int = 10_000
     defects: list[str] = []

@@ -22,6 +22,7 @@ from harness.journal.records import Ending, Operation, Timing, now
 from harness.journal.write import SegmentWriter
 
 T = TypeVar("T")
+ORDER_DEADLINE_S = 180.0
 
 
 class SupervisorLink:
@@ -39,7 +40,9 @@ class SupervisorLink:
         )
         while line := await reader.readline():
             told = msgspec.json.decode(line, type=Told)
-            self._waiting.pop(told.number).set_result(told)
+            asked = self._waiting.pop(told.number)
+            if not asked.done():  # else nobody waits any longer
+                asked.set_result(told)
 
     async def ask(self, what: str, **fields: Any) -> dict[str, Any]:
         """Ask and wait for the answer; raises `DriveError` when it is a refusal."""
@@ -162,6 +165,15 @@ class Drive:
             )
         )
         return result
+
+    async def order(self, what: str, group: str) -> None:
+        """Have the supervisor kill or restart a group's worker; a refusal is an observation."""
+        await self.call(
+            what,
+            self.supervisor.ask(what, group=group),
+            args={"group": group},
+            deadline_s=ORDER_DEADLINE_S,
+        )
 
     @contextlib.asynccontextmanager
     async def timed(self, what: str) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ from harness.errors import (
 from harness.journal.records import JOURNAL_VERSION
 
 MANIFEST = "manifest.json"
-_DRAFT = f".{MANIFEST}"
+DRAFT = f".{MANIFEST}"
 COMPLETE = "complete"
 INTERRUPTED = "interrupted"
 SALVAGED = "salvaged"
@@ -74,12 +74,12 @@ def _digest(manifest: Manifest) -> str:
 
 def begin_manifest(trial: Path, manifest: Manifest) -> None:
     """Write what is known at the beginning: all that a killed run leaves for `--salvage`."""
-    (trial / _DRAFT).write_bytes(_body(manifest))
+    (trial / DRAFT).write_bytes(_body(manifest))
 
 
 def write_manifest(trial: Path, manifest: Manifest) -> None:
     """Write `manifest.json` at once or not at all, in place of what was begun."""
-    draft = trial / _DRAFT
+    draft = trial / DRAFT
     draft.write_bytes(_body(manifest))
     draft.replace(trial / MANIFEST)
 
@@ -91,7 +91,7 @@ def _body(manifest: Manifest) -> bytes:
 def read_begun(trial: Path) -> Manifest | None:
     """What was begun and never sealed; None where it cannot be read either."""
     try:
-        return _read(trial / _DRAFT)
+        return _read(trial / DRAFT)
     except EvidenceError:
         return None
 

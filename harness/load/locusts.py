@@ -12,7 +12,6 @@ interface, `--users`, `--spawn-rate` and shapes set the rate.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
@@ -42,7 +41,6 @@ _EVERY_S: Final = 0.1
 _SWITCH_S: Final = (
     0.001  # how long a thread keeps the interpreter: statistics must not hold arrivals
 )
-_PRIORITY: Final = 0  # of this thread and the SDK's, where one may: late arrivals void a run
 _HANG_S: Final = 5.0  # a loop that has not ended so long after it was told to hangs
 _LOG: Final = logging.getLogger("harness.load")
 
@@ -56,10 +54,8 @@ def load_test(workload: Workload) -> type[User]:
         settings = from_environment(os.environ)
         plan = settings.plan() if settings.planned else None
     except UsageError as error:
-        _end(
-            f"load: {error} (`harness up` prints the variables of a platform of its own)",
-            EXIT_USAGE,
-        )
+        _say(f"{error} (`harness up` prints the variables of a platform of its own)")
+        _end(EXIT_USAGE)
     load = _Load(settings, plan, workload)
     hooks: Any = events  # Locust's hooks are not typed
     hooks.init.add_listener(load.on_init)
@@ -94,6 +90,7 @@ class _Load:
         self._workload = workload
         self._sessions = 0
         self._session: _Session | None = None
+        self._hosts_sdk = True
         self._exit_code: int | None = None
 
     def add_token(self, number: int) -> None:
@@ -104,15 +101,14 @@ class _Load:
     def on_init(self, environment: Environment, **_: Any) -> None:
         """Locust is set up; no thread and no client before that, as it may fork."""
         sys.setswitchinterval(_SWITCH_S)
+        self._hosts_sdk = not isinstance(environment.runner, MasterRunner)
         if self._plan is not None and not isinstance(environment.runner, LocalRunner):
-            _end(
-                "load: a planned run is one process: leave out --master, --worker, --processes",
-                EXIT_USAGE,
-            )
+            _say("a planned run is one process: leave out --master, --worker and --processes")
+            sys.exit(EXIT_USAGE)  # Locust ends the workers that it forked
 
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         """A test begins: connect and let arrivals come."""
-        if isinstance(environment.runner, MasterRunner):
+        if not self._hosts_sdk:
             return
         self._sessions += 1
         pace = (
@@ -133,14 +129,16 @@ class _Load:
         if self._session is not None:
             self._session.finish()
 
-    def on_quit(self, exit_code: int, **_: Any) -> NoReturn:
+    def on_quit(self, exit_code: int, **_: Any) -> None:
         """Locust ends: so does the process, at once, as the SDK may crash at interpreter exit."""
+        if not self._hosts_sdk:
+            return
         self.on_test_stop()
         code = 0 if self._settings.planned else exit_code
-        _end("", code if self._exit_code is None else self._exit_code)
+        _end(code if self._exit_code is None else self._exit_code)
 
     def _failed(self, message: str, exit_code: int) -> None:
-        print(f"load: {message}", file=sys.stderr, flush=True)
+        _say(message)
         self._exit_code = exit_code
 
 
@@ -184,8 +182,6 @@ class _Session:
         engine = self._engine
 
         def in_thread() -> None:
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
             loop = uvloop.new_event_loop()
             try:
                 loop.run_until_complete(engine.run())
@@ -315,9 +311,11 @@ class _Session:
         self._engine.stop()
 
 
-def _end(message: str, code: int) -> NoReturn:
-    if message:
-        print(message, file=sys.stderr)
+def _say(message: str) -> None:
+    print(f"load: {message}", file=sys.stderr, flush=True)
+
+
+def _end(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -42,8 +42,8 @@ def _lead_a_group(child: int) -> None:
 def _report(child: int, report: int) -> None:
     try:
         os.write(report, f"{child}\n".encode())
-    except OSError:  # nobody listens: the supervisor is gone, which the lifeline will say
-        pass
+    except OSError:
+        return  # nobody listens: the supervisor is gone, which the lifeline will say
     os.close(report)
 
 

@@ -23,6 +23,8 @@ from harness.target.model import Target, environment
 from harness.tools.temporal import find_temporal
 
 DOUBLES_READY_S = 15.0
+ENGINE_TRIES = 3
+ENGINE_LISTENS_S = 20.0
 PDP_DEADLINE_MS = 1000
 SERVICE_DEADLINE_MS = {"calm": 2000, "crash": 8000}
 
@@ -88,13 +90,17 @@ class Platform:
         """Start the embedded engine; a target with an address of its own needs none."""
         if not self.target.engine.embedded:
             return
-        port, http_port, metrics_port = free_ports(3)
-        command = engine_command(
-            find_temporal(), port, http_port, metrics_port, self.breakage.engine, database
-        )
-        self.engine = await self._children.start("engine", command)
-        self.address = f"127.0.0.1:{port}"
-        self.happened(self.engine, "started")
+        for _ in range(ENGINE_TRIES):
+            port, http_port, metrics_port = free_ports(3)
+            command = engine_command(
+                find_temporal(), port, http_port, metrics_port, self.breakage.engine, database
+            )
+            self.engine = await self._children.start("engine", command)
+            self.address = f"127.0.0.1:{port}"
+            if await _listens(self.engine, port):
+                self.happened(self.engine, "started")
+                return
+        raise UnavailableError(f"engine: does not start{self.engine.tail()}")
 
     async def start_doubles(self) -> Doubles:
         """Start the instruments: PDP, services, audit sink, all in one process."""
@@ -265,3 +271,19 @@ class Platform:
 
 def _cwd(given: str | None) -> Path | None:
     return Path(given) if given else None
+
+
+async def _listens(engine: Child, port: int) -> bool:
+    """Wait until the engine listens; False if it ends instead, or never does.
+
+    It looks for further ports itself, and ends when another process was quicker to take one.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ENGINE_LISTENS_S):
+            while engine.running:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return engine.running
+                await asyncio.sleep(0.02)
+    return False

@@ -34,7 +34,7 @@ def main() -> None:
     options = _options()
     code = EXIT_BUG
     try:
-        workflows = workflows_of(options.workflows)
+        workflows = workflows_of(options.workflows, options.folder)
         asyncio.run(_replay_trial(options.trial, options.trial_id, workflows))
         code = 0
     except UnavailableError as error:
@@ -53,15 +53,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trial", type=Path, required=True)
     parser.add_argument("--trial-id", required=True)
     parser.add_argument("--workflows", required=True)
+    parser.add_argument("--folder", type=Path, default=Path(), help="where the module lies")
     return parser.parse_args()
 
 
-def workflows_of(name: str) -> list[type]:
-    """The workflow classes that a module defines (else those it imports).
+def workflows_of(name: str, folder: Path) -> list[type]:
+    """The workflow classes that a module, found from a folder, defines (else those it imports).
 
     Raises `UnavailableError` for a module that does not import or has none.
     """
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.insert(0, str(folder.absolute()))
     try:
         module = importlib.import_module(name)
     except Exception as error:  # noqa: BLE001 - the platform's own code may raise anything

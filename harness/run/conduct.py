@@ -13,13 +13,15 @@ import platform as machine
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness import __version__
 from harness.errors import UnavailableError
-from harness.journal.manifest import Manifest
+from harness.journal.manifest import COMPLETE, INTERRUPTED, Manifest
 from harness.journal.records import Timing, now
 from harness.journal.write import SegmentWriter
 from harness.platform.child import Children
@@ -28,7 +30,7 @@ from harness.platform.registry import Registry, sweep
 from harness.run.request import Request
 from harness.target.parse import summary
 from harness.tools.cache import cache_folder
-from harness.trial import Trial, open_trial
+from harness.trial import NO_ROOM, OWN, Trial, open_trial
 
 Arm = Callable[[Platform, Trial, Children], Awaitable[dict[str, str]]]
 
@@ -44,8 +46,8 @@ class Ended:
 def conduct(request: Request, arm: Arm) -> Ended:
     """Run `arm` on a platform of its own and seal the trial.
 
-    Raises `UnavailableError` or `UsageError` when it cannot begin; then the folder is removed again
-    if nothing was recorded by the platform.
+    Raises `UnavailableError` or `UsageError` when it cannot begin; then only logs are left of its
+    folder. Whatever is raised after something was driven, the trial is sealed as interrupted.
     """
     for line in sweep(cache_folder() / "running"):
         request.progress(line)
@@ -57,34 +59,60 @@ def conduct(request: Request, arm: Arm) -> Ended:
 
 
 async def _conduct(request: Request, arm: Arm, trial: Trial) -> Ended:
-    began = time.time_ns()
+    begun = _begun(request, trial)
+    trial.begin(begun)
     work = asyncio.create_task(_platform(request, arm, trial))
     _cancel_on_signals(work)
-    not_driven: dict[str, str] = {}
     try:
         not_driven = await work
-        ended = "complete"
     except asyncio.CancelledError:
-        ended = "interrupted"
-    manifest = Manifest(
+        return _sealed(trial, begun, INTERRUPTED)
+    except BaseException as error:
+        if not trial.discarded():
+            _sealed(trial, begun, INTERRUPTED)
+            error.add_note(
+                f"what was recorded until then is kept; judge it with: harness recheck "
+                f"{trial.folder}"
+            )
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise UnavailableError(
+                f"{trial.folder}: {error.strerror}; make room or give --out a folder on another "
+                "disk"
+            ) from None
+        raise
+    return _sealed(trial, begun, COMPLETE, not_driven)
+
+
+def _sealed(
+    trial: Trial, begun: Manifest, ended: str, not_driven: dict[str, str] | None = None
+) -> Ended:
+    trial.seal(
+        msgspec.structs.replace(
+            begun, ended=ended, ended_wall_ns=time.time_ns(), not_driven=not_driven or {}
+        )
+    )
+    return Ended(trial.folder, ended)
+
+
+def _begun(request: Request, trial: Trial) -> Manifest:
+    """The manifest as far as it is known before anything runs."""
+    began = time.time_ns()
+    return Manifest(
         trial_id=trial.id,
         arm=request.arm,
         profile=request.profile,
         harness=__version__,
         started_wall_ns=began,
-        ended_wall_ns=time.time_ns(),
-        ended=ended,
+        ended_wall_ns=began,
+        ended=INTERRUPTED,
         seed=request.seed,
         asked=list(request.asked),
         tenants={t.name: t.namespace for t in request.target.tenants},
         parameters=dict(request.parameters),
         environment=_environment(),
         target=summary(request.target),
-        not_driven=not_driven,
         waivers=list(request.waivers),
     )
-    trial.seal(manifest)
-    return Ended(trial.folder, ended)
 
 
 def _cancel_on_signals(work: asyncio.Task[Any]) -> None:
@@ -103,8 +131,7 @@ def _cancel_on_signals(work: asyncio.Task[Any]) -> None:
 
 async def _platform(request: Request, arm: Arm, trial: Trial) -> dict[str, str]:
     registry = Registry(cache_folder() / "running")
-    segment = _segment(trial)
-    try:
+    with contextlib.closing(registry), _closed(_segment(trial)) as segment:
         async with Children(registry, trial.logs) as children:
             platform = Platform(
                 request.target,
@@ -118,15 +145,21 @@ async def _platform(request: Request, arm: Arm, trial: Trial) -> dict[str, str]:
                 trial_id=trial.id,
             )
             return await arm(platform, trial, children)
+
+
+@contextlib.contextmanager
+def _closed(segment: SegmentWriter) -> Iterator[SegmentWriter]:
+    """The supervisor's segment, with its footer at the end unless the disk is full."""
+    try:
+        yield segment
     finally:
         with contextlib.suppress(OSError):
             segment.close()
-        registry.close()
 
 
 def _segment(trial: Trial) -> SegmentWriter:
     try:
-        return SegmentWriter(trial.journal, "supervisor", trial.id)
+        return SegmentWriter(trial.journal, OWN, trial.id)
     except OSError as error:
         raise UnavailableError(
             f"{trial.folder}: {error.strerror}; the journal goes there"

@@ -1,4 +1,4 @@
-"""The load arm: the reference saga at a constant arrival rate, by Locust in a process of its own."""
+"""The load arm: the reference saga at a constant arrival rate, by Locust in its own process."""
 
 from __future__ import annotations
 

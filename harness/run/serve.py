@@ -41,7 +41,7 @@ async def start_drive(
         suites=list(request.suites),
         asked=list(request.asked),
         lacks=platform.lacks,
-        killable=not request.target.worker.external,
+        allowed=list(request.target.allow.faults),
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]),
         cases=list(request.cases),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import os
 import sys
-from pathlib import Path
 
-from harness.errors import DriveError, HarnessError, UnavailableError
-from harness.platform.child import Child, Children
+from harness.errors import DriveError, UnavailableError
+from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
+from harness.scenario import not_allowed
+from harness.target.model import environment
 from harness.trial import Trial
 
 REPLAY_DEADLINE_S = 300.0
@@ -30,7 +33,12 @@ def verify(request: Request) -> Ended:
             await serve(request, platform, drive)
         with timed(platform, "stopping the platform"):
             await platform.stop()
-        return await _replay(request, platform, trial, children)
+        not_driven = not_allowed(
+            [importlib.import_module(name).SUITE for name in request.suites],
+            request.asked,
+            request.target.allow.faults,
+        )
+        return not_driven | await _replay(request, platform, trial, children)
 
     return conduct(request, arm)
 
@@ -60,16 +68,16 @@ async def _replay(
                 trial.id,
                 "--workflows",
                 module,
+                "--folder",
+                request.target.worker.cwd or ".",
             ],
-            cwd=Path(request.target.worker.cwd) if request.target.worker.cwd else None,
+            env=environment(request.target.worker, os.environ),
         )
         code = await child.wait(REPLAY_DEADLINE_S)
-    if code:
-        raise _replay_error(child, code)
-    return {}
-
-
-def _replay_error(child: Child, code: int) -> HarnessError:
     if code == UnavailableError.exit_code:
-        return UnavailableError(f"replay: {child.lines[-1] if child.lines else 'gave up'}")
-    return DriveError(f"the replay ended with {code}{child.tail()}")
+        return dict.fromkeys(sorted(asked), child.lines[-1] if child.lines else "no replay")
+    if code is None:
+        raise DriveError(f"the replay did not end within {REPLAY_DEADLINE_S:g} s{child.tail()}")
+    if code:
+        raise DriveError(f"the replay ended with {code}{child.tail()}")
+    return {}

@@ -5,10 +5,10 @@ the catalogue IDs that it feeds.
 """
 
 SUITES = (
+    "scenarios.conformance.test_durability",  # its retries take longest
     "scenarios.conformance.test_isolation",
     "scenarios.conformance.test_authorization",
     "scenarios.conformance.test_idempotency",
     "scenarios.conformance.test_determinism",
     "scenarios.conformance.test_audit",
-    "scenarios.conformance.test_durability",
 )

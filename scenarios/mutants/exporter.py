@@ -13,97 +13,101 @@ import aiohttp
 from scenarios.reference.audit_event import EventOf, Transition, event_of, event_type
 from scenarios.reference.exporter import CONTENT_TYPE, Deliver, Parts, deliver, main
 
-ONE_IN: Final = 7
-LATE_S: Final = 8.0
+LATE_S: Final = 2.5
 
-Change = Callable[[dict[str, Any]], dict[str, Any]]
+Event = Mapping[str, Any]
+When = Callable[[Transition], bool]
+Change = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
-def chosen(transition: Transition) -> bool:
+# --- other events ---------------------------------------------------------------------------------
+
+
+def always(_: Transition) -> bool:
+    """Every transition."""
+    return True
+
+
+def one_in_seven(transition: Transition) -> bool:
     """About one transition in seven, the same ones however often it is asked."""
-    return (transition.event_id + sum(transition.run.run_id.encode())) % ONE_IN == 0
+    return (transition.event_id + sum(transition.run.run_id.encode())) % 7 == 0
 
 
-def without(kind: str) -> EventOf:
-    """Transitions of this type are not reported."""
-
-    def event(transition: Transition, prefix: str) -> dict[str, Any] | None:
-        return None if event_type(transition) == kind else event_of(transition, prefix)
-
-    return event
+def of_type(name: str) -> When:
+    """The transitions of one type."""
+    return lambda transition: event_type(transition) == name
 
 
-def named(kind: str, name: str) -> EventOf:
-    """Transitions of this type are reported under another name."""
+def events(change: Change, when: When = always) -> EventOf:
+    """The reference's events, some of them changed or (changed to None) dropped."""
 
     def event(transition: Transition, prefix: str) -> dict[str, Any] | None:
         made = event_of(transition, prefix)
-        return {**made, "type": name} if made and event_type(transition) == kind else made
+        return change(made) if made and when(transition) else made
 
     return event
 
 
-def some_dropped(transition: Transition, prefix: str) -> dict[str, Any] | None:
-    """Some are not reported."""
-    return None if chosen(transition) else event_of(transition, prefix)
+def drop(_: dict[str, Any]) -> None:
+    """Not reported."""
 
 
-def changed(change: Change) -> EventOf:
-    """Every event is changed."""
-
-    def event(transition: Transition, prefix: str) -> dict[str, Any] | None:
-        made = event_of(transition, prefix)
-        return change(made) if made else None
-
-    return event
+def drop_specversion(event: dict[str, Any]) -> dict[str, Any]:
+    """Without a required attribute."""
+    return {name: value for name, value in event.items() if name != "specversion"}
 
 
-def some_changed(change: Change) -> EventOf:
-    """Some events are changed."""
-
-    def event(transition: Transition, prefix: str) -> dict[str, Any] | None:
-        made = event_of(transition, prefix)
-        return change(made) if made and chosen(transition) else made
-
-    return event
-
-
-def lacking(attribute: str) -> Change:
-    """Without this attribute."""
-    return lambda event: {name: value for name, value in event.items() if name != attribute}
-
-
-def of_other_tenant(event: dict[str, Any]) -> dict[str, Any]:
+def name_other_tenant(event: dict[str, Any]) -> dict[str, Any]:
     """Names the other tenant."""
     other = "beta" if event["tenantid"] == "alpha" else "alpha"
     return {**event, "tenantid": other, "data": {**event["data"], "tenant": other}}
 
 
-async def twice_with_new_id(
-    http: aiohttp.ClientSession, url: str, event: Mapping[str, Any]
-) -> bool:
+def name_other_workflow(event: dict[str, Any]) -> dict[str, Any]:
+    """Names a workflow that it is not about."""
+    return {**event, "data": {**event["data"], "workflow_id": "another"}}
+
+
+# --- other deliveries -----------------------------------------------------------------------------
+
+
+async def each_again(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
     """Every event comes a second time, as if it were another."""
     again = {**event, "id": f"{event['id']}:again"}
     return await deliver(http, url, event) and await deliver(http, url, again)
 
 
-async def starts_late(http: aiohttp.ClientSession, url: str, event: Mapping[str, Any]) -> bool:
-    """The first event of a run comes too late."""
-    if event["type"] == "workflow.started":
-        await asyncio.sleep(LATE_S)
+async def phantoms(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+    """Beside some events comes one of a transition that never was."""
+    if sum(event["id"].encode()) % 7 == 0:
+        data = {**event["data"], "event_id": event["data"]["event_id"] + 1000}
+        await deliver(http, url, {**event, "id": f"{event['id']}:phantom", "data": data})
     return await deliver(http, url, event)
 
 
-def writing(
-    write: Callable[[Mapping[str, Any]], bytes], content_type: str = CONTENT_TYPE
-) -> Deliver:
+_LATE: Final[set[asyncio.Task[bool]]] = set()
+
+
+async def starts_late(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+    """The first event of a run comes late; nothing else waits for it."""
+    if event["type"] != "workflow.started":
+        return await deliver(http, url, event)
+    _LATE.add(asyncio.create_task(_late(http, url, event)))
+    return True
+
+
+async def _late(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+    await asyncio.sleep(LATE_S)
+    return await deliver(http, url, event)
+
+
+def writing(write: Callable[[Event], bytes], content_type: str = CONTENT_TYPE) -> Deliver:
     """Events are written in another way."""
 
-    async def post(http: aiohttp.ClientSession, url: str, event: Mapping[str, Any]) -> bool:
+    async def post(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+        headers = {"Content-Type": content_type}
         try:
-            async with http.post(
-                url, data=write(event), headers={"Content-Type": content_type}
-            ) as answer:
+            async with http.post(url, data=write(event), headers=headers) as answer:
                 return 200 <= answer.status < 300
         except (aiohttp.ClientError, OSError):
             return False
@@ -111,30 +115,38 @@ def writing(
     return post
 
 
-def with_member_twice(event: Mapping[str, Any]) -> bytes:
-    """Says its type twice."""
-    return b'{"type":"workflow.started",' + json.dumps(event).encode()[1:]
+def as_json(event: Event) -> bytes:
+    """As it should be."""
+    return json.dumps(event).encode()
+
+
+def with_type_twice(event: Event) -> bytes:
+    """With a member that occurs twice."""
+    return b'{"type":"workflow.started",' + as_json(event)[1:]
 
 
 PARTS: Final[Mapping[str, Parts]] = {
-    "one-in-seven-dropped": Parts(event_of=some_dropped),
-    "each-again-with-new-id": Parts(deliver=twice_with_new_id),
+    "one-in-seven-dropped": Parts(event_of=events(drop, one_in_seven)),
+    "each-again-with-new-id": Parts(deliver=each_again),
+    "phantoms": Parts(deliver=phantoms),
     "starts-late": Parts(deliver=starts_late),
-    "other-tenant": Parts(event_of=some_changed(of_other_tenant)),
-    "no-specversion": Parts(event_of=changed(lacking("specversion"))),
-    "no-source": Parts(event_of=changed(lacking("source"))),
-    "time-without-offset": Parts(event_of=changed(lambda e: {**e, "time": e["time"].rstrip("Z")})),
-    "attribute-in-camel-case": Parts(event_of=changed(lambda e: {**e, "traceId": "0" * 32})),
-    "empty-subject": Parts(event_of=changed(lambda e: {**e, "subject": ""})),
-    "member-twice": Parts(deliver=writing(with_member_twice)),
-    "plain-json": Parts(deliver=writing(lambda e: json.dumps(e).encode(), "application/json")),
-    "no-workflow-started": Parts(event_of=without("workflow.started")),
-    "no-workflow-completed": Parts(event_of=without("workflow.completed")),
-    "no-workflow-failed": Parts(event_of=without("workflow.failed")),
-    "no-workflow-canceled": Parts(event_of=without("workflow.canceled")),
-    "no-activity-completed": Parts(event_of=without("activity.completed")),
-    "no-activity-failed": Parts(event_of=without("activity.failed")),
-    "canceled-misspelt": Parts(event_of=named("workflow.canceled", "workflow.cancelled")),
+    "other-tenant": Parts(event_of=events(name_other_tenant, one_in_seven)),
+    "other-workflow": Parts(event_of=events(name_other_workflow, one_in_seven)),
+    "one-id-for-all": Parts(event_of=events(lambda e: {**e, "id": e["data"]["run_id"]})),
+    "no-specversion": Parts(event_of=events(drop_specversion)),
+    "time-without-offset": Parts(event_of=events(lambda e: {**e, "time": e["time"].rstrip("Z")})),
+    "attribute-in-camel-case": Parts(event_of=events(lambda e: {**e, "traceId": "0" * 32})),
+    "member-twice": Parts(deliver=writing(with_type_twice)),
+    "plain-json": Parts(deliver=writing(as_json, "application/json")),
+    "no-workflow-started": Parts(event_of=events(drop, of_type("workflow.started"))),
+    "no-workflow-completed": Parts(event_of=events(drop, of_type("workflow.completed"))),
+    "no-workflow-failed": Parts(event_of=events(drop, of_type("workflow.failed"))),
+    "no-workflow-canceled": Parts(event_of=events(drop, of_type("workflow.canceled"))),
+    "canceled-misspelt": Parts(
+        event_of=events(lambda e: {**e, "type": "workflow.cancelled"}, of_type("workflow.canceled"))
+    ),
+    "no-activity-completed": Parts(event_of=events(drop, of_type("activity.completed"))),
+    "no-activity-failed": Parts(event_of=events(drop, of_type("activity.failed"))),
 }
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ hides a flaw of it (or invents one) before the reference judges it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from scenarios.reference.call import Call
 from scenarios.reference.pdp import Authorize, Decision, Ruling
 
 ALLOWED: Final = Decision(ruling=Ruling.ALLOWED)
+ALLOW: Final = b'{"decision":true}'
 UNAVAILABLE: Final = Decision(ruling=Ruling.UNAVAILABLE, reason="no usable answer")
 
 See = Callable[[Answer], Answer]
@@ -36,7 +38,6 @@ def asking(
     *,
     see: See = as_it_is,
     exchange: Exchange = exchange,
-    cap_bytes: int = pdp.CAP_BYTES,
     without_answer: Decision = UNAVAILABLE,
 ) -> Authorize:
     """The reference's enforcement point, with something replaced."""
@@ -55,9 +56,9 @@ def asking(
                 headers=headers,
                 body=pdp.evaluation(call),
                 deadline_s=deadline_s,
-                cap_bytes=cap_bytes,
+                cap_bytes=pdp.CAP_BYTES,
             )
-        except NoAnswer:
+        except (NoAnswer, TimeoutError):
             return without_answer
         return pdp.judge(see(answer), headers["X-Request-ID"])
 
@@ -222,81 +223,68 @@ def _dumped(value: Any) -> bytes:
 
 
 # --- other exchanges ------------------------------------------------------------------------------
+# `given` are the keyword arguments of the reference's `exchange`.
 
 
-async def following_redirects(
-    http: aiohttp.ClientSession,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    body: Mapping[str, Any],
-    deadline_s: float,
-    cap_bytes: int,
-) -> Answer:
+async def following_redirects(http: aiohttp.ClientSession, url: str, **given: Any) -> Answer:
     """Goes where it is sent."""
-    try:
-        async with asyncio.timeout(deadline_s), http.post(url, json=body, headers=headers) as got:
-            return Answer(status=got.status, headers=got.headers, body=await got.read())
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise NoAnswer(str(error)) from error
+    async with asyncio.timeout(given["deadline_s"]), _posted(http, url, given) as got:
+        return _answer(got, await got.read())
 
 
-async def timing_each_read(
-    http: aiohttp.ClientSession,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    body: Mapping[str, Any],
-    deadline_s: float,
-    cap_bytes: int,
-) -> Answer:
+async def timing_each_read(http: aiohttp.ClientSession, url: str, **given: Any) -> Answer:
     """The deadline begins anew with every byte."""
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=deadline_s, sock_read=deadline_s)
-    try:
-        async with http.post(
-            url, json=body, headers=headers, timeout=timeout, allow_redirects=False
-        ) as got:
-            return Answer(status=got.status, headers=got.headers, body=await got.read())
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise NoAnswer(str(error)) from error
+    limit_s = given["deadline_s"]
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=limit_s, sock_read=limit_s)
+    async with _posted(http, url, given, timeout=timeout, allow_redirects=False) as got:
+        return _answer(got, await got.read())
 
 
-async def waiting_twice(
-    http: aiohttp.ClientSession,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    body: Mapping[str, Any],
-    deadline_s: float,
-    cap_bytes: int,
-) -> Answer:
+async def waiting_twice(http: aiohttp.ClientSession, url: str, **given: Any) -> Answer:
     """Waits twice as long as it may."""
-    return await exchange(
-        http, url, headers=headers, body=body, deadline_s=2 * deadline_s, cap_bytes=cap_bytes
-    )
+    return await exchange(http, url, **{**given, "deadline_s": 2 * given["deadline_s"]})
 
 
-async def taking_what_came(
-    http: aiohttp.ClientSession,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    body: Mapping[str, Any],
-    deadline_s: float,
-    cap_bytes: int,
-) -> Answer:
+async def until_an_allow(http: aiohttp.ClientSession, url: str, **given: Any) -> Answer:
+    """Reads until the bytes look like an allow, and no further."""
+    received = bytearray()
+    async with (
+        asyncio.timeout(given["deadline_s"]),
+        _posted(http, url, given, allow_redirects=False) as got,
+    ):
+        async for chunk in got.content.iter_any():
+            received += chunk
+            if ALLOW[:-1] in received:
+                got.close()
+                return _answer(got, ALLOW)
+        return _answer(got, bytes(received))
+
+
+async def taking_what_came(http: aiohttp.ClientSession, url: str, **given: Any) -> Answer:
     """A body that breaks off is taken for what came of it."""
     received = bytearray()
+    async with (
+        asyncio.timeout(given["deadline_s"]),
+        _posted(http, url, given, allow_redirects=False) as got,
+    ):
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+            async for chunk in got.content.iter_any():
+                received += chunk
+        return _answer(got, bytes(received))
+
+
+@contextlib.asynccontextmanager
+async def _posted(
+    http: aiohttp.ClientSession, url: str, given: Mapping[str, Any], **options: Any
+) -> AsyncIterator[aiohttp.ClientResponse]:
     try:
-        async with (
-            asyncio.timeout(deadline_s),
-            http.post(url, json=body, headers=headers, allow_redirects=False) as got,
-        ):
-            try:
-                async for chunk in got.content.iter_any():
-                    received += chunk
-            except (aiohttp.ClientError, OSError):
-                pass
-            return Answer(status=got.status, headers=got.headers, body=bytes(received[:cap_bytes]))
+        async with http.post(
+            url, json=given["body"], headers=given["headers"], **options
+        ) as response:
+            yield response
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NoAnswer(str(error)) from error
+
+
+def _answer(got: aiohttp.ClientResponse, body: bytes) -> Answer:
+    return Answer(status=got.status, headers=got.headers, body=body)

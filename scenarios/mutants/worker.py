@@ -35,7 +35,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "each-read-timed": Parts(authorize=asking(exchange=pdp.timing_each_read)),
     "deadline-doubled": Parts(authorize=asking(exchange=pdp.waiting_twice)),
     "broken-body-taken": Parts(authorize=asking(exchange=pdp.taking_what_came)),
-    "any-size": Parts(authorize=asking(cap_bytes=1 << 30)),
+    "decision-searched": Parts(authorize=asking(exchange=pdp.until_an_allow)),
     "open-without-answer": Parts(authorize=asking(without_answer=ALLOWED)),
     "unknown-member-refused": Parts(authorize=asking(see=pdp.no_unknown_members)),
     "chunks-refused": Parts(authorize=asking(see=pdp.no_chunks)),
@@ -55,9 +55,11 @@ PARTS: Final[Mapping[str, Parts]] = {
     # durability
     "forward-order": Parts(workflow=compensation.ForwardOrder),
     "one-forgotten": Parts(workflow=compensation.OneForgotten),
-    "doubtful-step-forgotten": Parts(workflow=compensation.DoubtfulForgotten),
+    "doubtful-forgotten": Parts(workflow=compensation.DoubtfulForgotten),
+    "step-left-out": Parts(workflow=compensation.StepLeftOut),
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
+    "one-attempt-less": Parts(workflow=retries.OneLess),
 }
 
 if __name__ == "__main__":

@@ -299,13 +299,25 @@ async def test_the_sink_keeps_raw_headers_and_body_in_all_three_modes(rig: Runni
     worker, client = rig
     data = {"run_id": "r-1", "event_id": 5}
     posts: list[tuple[bytes, dict[str, str]]] = [
-        (json.dumps(data).encode(), {"ce-id": "1", "Content-Type": "application/json"}),
         (
-            json.dumps({"data": {**data, "event_id": 6}}).encode(),
+            json.dumps(data).encode(),
+            {"Ce-Type": "workflow.started", "Content-Type": "application/json"},
+        ),
+        (
+            json.dumps(
+                {"type": "com.example.activity.failed", "data": {**data, "event_id": 6}}
+            ).encode(),
             {"Content-Type": "application/cloudevents+json; charset=UTF-8"},
         ),
         (
-            json.dumps([{"data": {**data, "event_id": 7}}, {"data": 1}, 2]).encode(),
+            json.dumps(
+                [
+                    {"type": "workflow.failed", "data": {**data, "event_id": 7}},
+                    {"type": "workflow.cancelled", "data": {**data, "event_id": 8}},
+                    {"data": 1},
+                    2,
+                ]
+            ).encode(),
             {"Content-Type": "application/cloudevents-batch+json"},
         ),
         (b"\xff not JSON", {"cE-Odd": "x"}),
@@ -335,7 +347,8 @@ async def test_a_sink_that_is_down_acknowledges_nothing(rig: Running) -> None:
         await worker.post(worker.addresses.audit, body, {})
     assert await client.await_audit([("r-1", 5)], 0) == [("r-1", 5)]
     await client.sink(204, delay_ms=20)
-    assert (await worker.post(worker.addresses.audit, body, {}))[0] == 204
+    named = {"ce-type": "workflow.started"}
+    assert (await worker.post(worker.addresses.audit, body, named))[0] == 204
     assert await client.await_audit([("r-1", 5)], 0) == []
     await client.flush()
     assert [record.status for record in worker.records()] == [503, 0, 204]

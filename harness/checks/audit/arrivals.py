@@ -97,8 +97,10 @@ def _key(data: Mapping[str, Any]) -> Key | None:
 
 def _tenants(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[str, ...]:
     """The tenants that an event names, in its extension and in its data: one, if all is well."""
-    named = dict.fromkeys((_text(attributes, "tenantid"), _text(data, "tenant")))
-    return tuple(tenant for tenant in named if tenant)
+    extension, member = _text(attributes, "tenantid"), _text(data, "tenant")
+    if extension == member or not member:
+        return (extension,) if extension else ()
+    return (extension, member) if extension else (member,)
 
 
 def same_content(one: Received, other: Received) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -250,6 +251,7 @@ class _Matching:
             self._fault(MISSING, expected.type, text, expected.run)
 
 
+@lru_cache(1024)
 def _plain(name: str) -> str:
     """`WorkflowExecutionStarted`, `WORKFLOW_EXECUTION_STARTED` and its long form as one."""
     return name.replace("_", "").lower().removeprefix("eventtype")

@@ -40,12 +40,11 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     wall_ns: int
 
 
-class Activity(msgspec.Struct, kw_only=True, gc=False):
+class Activity(msgspec.Struct, kw_only=True):
     """A scheduled activity and how it ended: completed, failed, timed out, canceled, or empty.
 
     `attempt` is the last one the history knows; a run that is being retried shows none. `failure`
-    is the type of its final failure. `result_sha256` is of the canonical JSON of the `result`
-    member of its result, empty if there is none.
+    is the type of its final failure, `payloads` its result as recorded.
     """
 
     event_id: int
@@ -56,7 +55,13 @@ class Activity(msgspec.Struct, kw_only=True, gc=False):
     attempt: int = 0
     ended: str = ""
     failure: str = ""
-    result_sha256: str = ""
+    payloads: Any = None
+
+    @property
+    def result_sha256(self) -> str:
+        """Of the canonical JSON of the `result` member of its result; empty if there is none."""
+        result = _object(payload(self.payloads)).get("result")
+        return "" if result is None else canonical_sha256(result)
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -248,8 +253,7 @@ def _activity_ended(run: Run, event: HistoryEvent) -> None:
         return
     activity.ended = _ENDS[event.type]
     if event.type == "ACTIVITY_TASK_COMPLETED":
-        result = _object(payload(event.attributes.get("result"))).get("result")
-        activity.result_sha256 = canonical_sha256(result) if result is not None else ""
+        activity.payloads = event.attributes.get("result")
     else:
         activity.failure = failure_type(event.attributes)
 

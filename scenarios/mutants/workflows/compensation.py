@@ -9,6 +9,9 @@ from temporalio.common import RawValue
 
 from scenarios.reference.workflow import NOTHING, ReferenceSaga
 
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Step
+
 
 @workflow.defn(name="ReferenceSaga")
 class ForwardOrder(ReferenceSaga):
@@ -44,3 +47,18 @@ class DoubtfulForgotten(ReferenceSaga):
 
     def may_be_applied(self, cause: str) -> bool:
         return False
+
+
+@workflow.defn(name="ReferenceSaga")
+class StepLeftOut(ReferenceSaga):
+    """Takes the second step for done."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    async def step(self, number: int, node: Step) -> None:
+        if number == 1:
+            self.results[number] = {}
+        else:
+            await super().step(number, node)

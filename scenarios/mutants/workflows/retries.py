@@ -36,3 +36,15 @@ class OneMore(ReferenceSaga):
 
     def retry_policy(self, retry: Retry) -> RetryPolicy:
         return super().retry_policy(replace(retry, max_attempts=retry.max_attempts + 1))
+
+
+@workflow.defn(name="ReferenceSaga")
+class OneLess(ReferenceSaga):
+    """Gives up one attempt too early."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def retry_policy(self, retry: Retry) -> RetryPolicy:
+        return super().retry_policy(replace(retry, max_attempts=retry.max_attempts - 1))
