@@ -13,7 +13,7 @@ from harness.checks.table import CHECKED, TABLE
 from harness.checks.verdict import Verdict, judge
 from harness.errors import EvidenceError, UnavailableError
 from harness.journal.read import Journal, read_trial
-from harness.journal.records import Subject
+from harness.journal.records import UNDECODABLE, Subject
 from harness.outcome import EXIT_FAIL, Outcome, exit_code
 from harness.waivers import apply_waivers, from_record
 
@@ -96,7 +96,7 @@ def read_verdicts(folder: Path) -> Judgement:
     """The verdicts as they were written; raises `EvidenceError` if there are none."""
     try:
         return msgspec.json.decode((folder / VERDICTS).read_bytes(), type=Judgement)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNDECODABLE) as error:
         raise EvidenceError(
             f"{folder / VERDICTS}: {error}; judge the trial with: harness recheck"
         ) from None

@@ -22,6 +22,9 @@ class Mutant:
     are patterns of the names of the cases that suffice to bring the defect out; without any, all
     that feed the expected IDs are driven. `parameters` are declared meanings for its run. `arm` is
     the command that drives it.
+
+    An `equivalent` breaks nothing: its `defect` is another legal way to do it, and its expected
+    checks must stay green.
     """
 
     name: str
@@ -34,3 +37,4 @@ class Mutant:
     parameters: Mapping[str, Any] = field(default_factory=lambda: PATIENT)
     arm: str = "verify"
     profile: str = "core"
+    equivalent: bool = False

@@ -27,7 +27,7 @@ from harness.journal.manifest import (
     file_entry,
     write_manifest,
 )
-from harness.journal.records import Footer
+from harness.journal.records import UNDECODABLE, Footer
 
 LOCK = ".running"
 LOGS = "logs"
@@ -112,7 +112,7 @@ def _ending(path: Path) -> tuple[bool, int]:
         last = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
     try:
         return True, msgspec.json.decode(last, type=Footer).records
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return False, 0
 
 

@@ -9,6 +9,7 @@ trial are judged each on its own; the worst counts.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -243,7 +244,8 @@ def _start_latency(load: _Load, parameters: Mapping[str, Any]) -> Finding:
         return failed(reason, witnesses, **figures)
     needed = samples_needed_at(PERCENTILE, confidence, Fraction(over, len(at_worst)))
     reason = f"{seen}, {over} of them over the limit of {limit_ms:g} ms"
-    return inconclusive(f"{reason}: {_more(needed, load.run)}", **figures, samples_needed=needed)
+    more = _more(needed, load.run, cut=True)
+    return inconclusive(f"{reason}: {more}", **figures, samples_needed=needed)
 
 
 def _if_cut_were_instant(load: _Load, latencies: Column) -> Column:
@@ -318,12 +320,9 @@ def _completion(load: _Load, parameters: Mapping[str, Any]) -> Finding:
         witnesses = [load.witness(row, "not completed") for row in _rows(broken)[:_SHOWN]]
         return failed(f"{reason}; causes: {_commonest(causes)}", witnesses, **figures)
     needed = samples_needed(minimum, confidence, count - good)
-    return inconclusive(
-        f"{seen}, which proves no share of {minimum:.6g}: {_more(needed, load.run)} if no other "
-        "one fails",
-        **figures,
-        samples_needed=needed,
-    )
+    more = _more(needed, load.run, cut=False)
+    reason = f"{seen}, which proves no share of {minimum:.6g}: {more} if no other one fails"
+    return inconclusive(reason, **figures, samples_needed=needed)
 
 
 def _business_failures(load: _Load, types: list[str]) -> Column:
@@ -347,12 +346,13 @@ def _commonest(causes: Counter[str]) -> str:
 # both
 
 
-def _more(needed: int | None, run: LoadRun) -> str:
-    """How many samples would do, and how long they take at this rate."""
+def _more(needed: int | None, run: LoadRun, *, cut: bool) -> str:
+    """How many samples would do, and how long a run takes for them, warm-up cut or not."""
     if needed is None:
         return "no number of samples would do"
-    lasts_s = needed / run.rate_per_s + run.warmup_s
-    return f"{needed:,} samples would do ({lasts_s:,.0f} s at {run.rate_per_s:g}/s)"
+    used = 1 - run.warmup_s / run.duration_s if cut else 1
+    lasts_s = math.ceil(needed / run.rate_per_s / used)
+    return f"{needed:,} samples would do ({lasts_s:,} s at {run.rate_per_s:g}/s)"
 
 
 def _sure(confidence: float) -> str:

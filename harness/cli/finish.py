@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -41,6 +44,7 @@ def show_by_pytest(folder: Path, arm: str) -> None:
             "-m",
             "pytest",
             str(ROOT / SHOWN_BY[arm]),
+            *_plugin(),
             "--trial",
             str(folder.resolve()),
             f"--junitxml={folder.resolve() / 'junit.xml'}",
@@ -57,6 +61,7 @@ def show_by_pytest(folder: Path, arm: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
     )
     (folder / "pytest.txt").write_text(done.stdout + done.stderr)
     if done.returncode not in (0, 1, 5):
@@ -65,10 +70,14 @@ def show_by_pytest(folder: Path, arm: str) -> None:
         )
 
 
+def _plugin() -> list[str]:
+    """Our plugin where pytest does not find it itself: in a checkout that is not installed."""
+    found = importlib.metadata.entry_points(group="pytest11", name="harness")
+    return [] if found else ["-p", "harness.pytest_plugin"]
+
+
 def write_reports(folder: Path, journal: Journal, judgement: Judgement) -> None:
     """`report.html` and `report.json` in the trial's folder."""
-    import importlib
-
     reports = importlib.import_module("reports")
     trial = reports.Trial(journal, judgement.verdicts, folder, tuple(judgement.waiver_problems))
     reports.write_report(folder / "report.html", [trial], mutants=known_mutants())
@@ -77,8 +86,6 @@ def write_reports(folder: Path, journal: Journal, judgement: Judgement) -> None:
 
 def known_mutants() -> dict[str, list[tuple[str, str]]]:
     """Mutants by the catalogue ID that they prove: (name, defect)."""
-    import importlib
-
     table = importlib.import_module("scenarios.mutants.table")
     found: dict[str, list[tuple[str, str]]] = {}
     for mutant in table.MUTANTS:
@@ -96,7 +103,7 @@ def summary(folder: Path, journal: Journal, judgement: Judgement) -> str:
         "",
         f"{WORD[judgement.exit_code]}  {manifest.arm} {manifest.profile}, trial "
         f"{manifest.trial_id}, {seconds:.0f} s"
-        + ("" if manifest.ended == "complete" else f", {manifest.ended.upper()}"),
+        + ("" if journal.complete else f", {manifest.ended.upper()}"),
         "  "
         + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]),
     ]

@@ -25,30 +25,30 @@ def run(options: argparse.Namespace) -> int:
     """Run the mutants, print the kill matrix."""
     if options.jobs < 0:
         raise UsageError(f"--jobs {options.jobs}: give a number above 0")
-    chosen = chosen_mutants(options.ids, options.profile)
+    chosen = chosen_mutants(options.ids, options.profile, equivalents=options.equivalents)
     matrix = run_mutants(chosen, options.jobs or jobs_by_cores(), options.out, progress())
     print(json.dumps(as_json(matrix), indent=1) if options.format == "json" else as_text(matrix))
     return matrix.exit_code
 
 
 def all_mutants() -> tuple[Mutant, ...]:
-    """The table; it lies with the scenarios, which are named and never imported statically."""
-    mutants: tuple[Mutant, ...] = importlib.import_module("scenarios.mutants.table").MUTANTS
-    return mutants
+    """The tables; they lie with the scenarios, which are named and never imported statically."""
+    table = importlib.import_module("scenarios.mutants.table")
+    return (*table.MUTANTS, *table.EQUIVALENTS)
 
 
-def chosen_mutants(names: Sequence[str], profile: str) -> list[Mutant]:
-    """The mutants of these names or catalogue IDs, in the order of the table.
+def chosen_mutants(names: Sequence[str], profile: str, *, equivalents: bool) -> list[Mutant]:
+    """The mutants (or the equivalents) of these names or catalogue IDs, in the table's order.
 
     Raises `UsageError` for a name, an ID or a profile that has none.
     """
-    mutants = all_mutants()
+    mutants = [mutant for mutant in all_mutants() if mutant.equivalent == equivalents]
     known = {name for mutant in mutants for name in (mutant.name, *mutant.expected)}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UsageError(
-            f"no mutant is called {unknown[0]!r}, and none proves it"
-            f"{_close(unknown[0], known)}; all of them: harness catalogue"
+            f"no {'equivalent' if equivalents else 'mutant'} is called {unknown[0]!r}, and none "
+            f"is there for such an ID{_close(unknown[0], known)}; all of them: harness catalogue"
         )
     profiles = {mutant.profile for mutant in mutants}
     if profile and profile not in profiles:
@@ -114,11 +114,10 @@ def _declared(matrix: Matrix) -> list[str]:
 def _wrong(matrix: Matrix) -> list[str]:
     lines: list[str] = []
     for row in matrix.rows:
-        if row.fate is not Fate.KILLED:
+        if not row.well:
             lines.append(
                 _wrapped(
-                    f"{row.fate.value.upper()} {row.mutant.name}: "
-                    f"{row.mutant.defect} {_expected(row)}: "
+                    f"{row.fate.value.upper()} {row.mutant.name}: {row.mutant.defect} "
                     f"{'; '.join(row.reasons)}"
                 )
             )

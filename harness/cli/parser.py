@@ -49,8 +49,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     commands = {*_COMMANDS, "-h", "--help", "--version"}
     if argv[0] not in commands and not argv[0].startswith("-"):
         close = difflib.get_close_matches(argv[0], _COMMANDS, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise UsageError(f"unknown command {argv[0]!r}{hint} Commands: {', '.join(_COMMANDS)}")
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise UsageError(f"unknown command {argv[0]!r}; {hint}commands: {', '.join(_COMMANDS)}")
     return parser.parse_args(argv)
 
 
@@ -245,6 +245,11 @@ def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
         "ids", nargs="*", metavar="ID", help="catalogue IDs or mutant names (default: the profile)"
     )
     parser.add_argument("--profile", default="", help="only the mutants of this profile")
+    parser.add_argument(
+        "--equivalents",
+        action="store_true",
+        help="platforms that do it in another legal way, on which every check must stay green",
+    )
     parser.add_argument(
         "--jobs",
         type=int,

@@ -9,7 +9,7 @@ import json
 from harness.cli.finish import known_mutants
 from harness.errors import UnavailableError
 from harness.journal.read import read_trial
-from harness.judging import judge_journal
+from harness.judging import UNFINISHED, judge_journal
 from harness.outcome import EXIT_FAIL, Outcome, exit_code
 
 
@@ -35,4 +35,7 @@ def run(options: argparse.Namespace) -> int:
     print(json.dumps(summary, indent=1) if options.format == "json" else page)
     if any(trial.problems for trial in trials):
         return EXIT_FAIL
-    return exit_code([("M", Outcome(summary["verdict"]))])
+    whole = [("M", Outcome(summary["verdict"]))]
+    return exit_code(
+        whole if all(trial.journal.complete for trial in trials) else [*whole, UNFINISHED]
+    )

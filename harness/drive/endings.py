@@ -9,17 +9,29 @@ from __future__ import annotations
 from typing import Final
 
 from temporalio.client import (
+    ActivityFailureError,
+    AsyncActivityCancelledError,
+    NexusOperationFailureError,
+    RPCTimeoutOrCancelledError,
+    ScheduleAlreadyRunningError,
+    WorkflowContinuedAsNewError,
     WorkflowFailureError,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ActivityAlreadyStartedError,
+    InvalidVersioningOverrideError,
+    NexusOperationAlreadyStartedError,
+    WorkflowAlreadyStartedError,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from harness.journal.records import Ending
 
+# The SDK retries some calls by itself and shows the status of the last attempt: of those that it
+# retries on, none says what an earlier attempt did.
 BY_STATUS: Final = {
     RPCStatusCode.OK: Ending.OK,
     RPCStatusCode.CANCELLED: Ending.INFO,
@@ -29,10 +41,10 @@ BY_STATUS: Final = {
     RPCStatusCode.NOT_FOUND: Ending.FAIL,
     RPCStatusCode.ALREADY_EXISTS: Ending.FAIL,
     RPCStatusCode.PERMISSION_DENIED: Ending.FAIL,
-    RPCStatusCode.RESOURCE_EXHAUSTED: Ending.FAIL,
+    RPCStatusCode.RESOURCE_EXHAUSTED: Ending.INFO,
     RPCStatusCode.FAILED_PRECONDITION: Ending.FAIL,
     RPCStatusCode.ABORTED: Ending.INFO,
-    RPCStatusCode.OUT_OF_RANGE: Ending.FAIL,
+    RPCStatusCode.OUT_OF_RANGE: Ending.INFO,
     RPCStatusCode.UNIMPLEMENTED: Ending.FAIL,
     RPCStatusCode.INTERNAL: Ending.INFO,
     RPCStatusCode.UNAVAILABLE: Ending.INFO,
@@ -41,11 +53,19 @@ BY_STATUS: Final = {
 }
 BY_EXCEPTION: Final[tuple[tuple[type[BaseException], Ending], ...]] = (
     (WorkflowAlreadyStartedError, Ending.FAIL),
+    (ActivityAlreadyStartedError, Ending.FAIL),
+    (NexusOperationAlreadyStartedError, Ending.FAIL),
+    (ScheduleAlreadyRunningError, Ending.FAIL),
+    (InvalidVersioningOverrideError, Ending.FAIL),
+    (AsyncActivityCancelledError, Ending.FAIL),
     (WorkflowFailureError, Ending.OK),  # the run's result is known: it is a failure
+    (WorkflowContinuedAsNewError, Ending.OK),  # the same: it is another run
+    (ActivityFailureError, Ending.OK),
+    (NexusOperationFailureError, Ending.OK),
     (WorkflowQueryFailedError, Ending.FAIL),
     (WorkflowQueryRejectedError, Ending.FAIL),
-    (WorkflowUpdateFailedError, Ending.FAIL),
-    (WorkflowUpdateRPCTimeoutOrCancelledError, Ending.INFO),
+    (WorkflowUpdateFailedError, Ending.INFO),  # refused by its validator, or failed half way
+    (RPCTimeoutOrCancelledError, Ending.INFO),
     (TimeoutError, Ending.INFO),
     (OSError, Ending.INFO),
 )

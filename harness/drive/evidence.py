@@ -107,8 +107,11 @@ def _followers(
             yield Tracked(tenant=tracked.tenant, workflow_id=tracked.workflow_id, run_id=following)
         if event.type == "CHILD_WORKFLOW_EXECUTION_STARTED":
             child = event.attributes["workflowExecution"]
+            namespace = event.attributes.get("namespace", "")
             yield Tracked(
-                tenant=tracked.tenant, workflow_id=child["workflowId"], run_id=child["runId"]
+                tenant=tenant_of.get(namespace, tracked.tenant),
+                workflow_id=child["workflowId"],
+                run_id=child["runId"],
             )
 
 

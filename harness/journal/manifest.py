@@ -14,7 +14,7 @@ from harness.errors import (
     TruncatedJournal,
     UnknownJournalVersion,
 )
-from harness.journal.records import JOURNAL_VERSION
+from harness.journal.records import JOURNAL_VERSION, UNDECODABLE
 
 MANIFEST = "manifest.json"
 DRAFT = f".{MANIFEST}"
@@ -121,7 +121,7 @@ def _read(path: Path) -> Manifest:
                 "use the harness that wrote it or a newer one"
             )
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise TamperedJournal(f"{path}: not a manifest ({error}); it was edited") from None
     if manifest.digest != _digest(manifest):
         raise TamperedJournal(f"{path}: its digest does not match its content; it was edited")

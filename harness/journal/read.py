@@ -24,6 +24,7 @@ from harness.journal.manifest import (
 )
 from harness.journal.records import (
     JOURNAL_VERSION,
+    UNDECODABLE,
     AnyRecord,
     Footer,
     Header,
@@ -261,7 +262,7 @@ def _require_header(path: Path, line: bytes, *, complete: bool) -> None:
         return  # it was cut off before anything was recorded
     try:
         version = msgspec.json.decode(line, type=_Version).version
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         raise TruncatedJournal(f"{path}: it has no header") from None
     if version > JOURNAL_VERSION:
         raise UnknownJournalVersion(
@@ -279,14 +280,14 @@ class _Version(msgspec.Struct, tag_field="kind", tag="header"):
 def _decoded(path: Path, lines: bytes) -> list[Record]:
     try:
         return list(_LINE.decode_lines(lines))
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise TamperedJournal(f"{path}: a line does not decode ({error}); it was edited") from None
 
 
 def _footer(line: bytes) -> Footer | None:
     try:
         return msgspec.json.decode(line, type=Footer)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return None
 
 

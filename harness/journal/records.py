@@ -14,6 +14,8 @@ from typing import Any, TypedDict
 import msgspec
 
 JOURNAL_VERSION = 1
+# what decoding may raise: of text that is not UTF-8 msgspec does not say so itself
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 
 
 class Subject(enum.StrEnum):

@@ -241,7 +241,8 @@ class TemporalDriver:
                 # a namespace takes a moment from being registered to being known
                 if attempt == 39 or error.status is RPCStatusCode.PERMISSION_DENIED:
                     raise UnavailableError(
-                        f"engine {self._settings.address}: namespace {namespace}: {error.message}"
+                        f"engine {self._settings.address}: namespace {namespace}: {error.message} "
+                        "(create it or correct HARNESS_TENANTS)"
                     ) from None
             await self._sleep(0.1)
 

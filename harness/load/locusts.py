@@ -188,7 +188,7 @@ class _Session:
             finally:
                 engine.finished = True
 
-        # the `loop` above belongs to a native thread: gevent's own would block its hub
+        # a native thread: one of gevent's would be a greenlet, and the loop would block them all
         gevent.monkey.get_original("_thread", "start_new_thread")(in_thread, ())
         while not engine.ready and not engine.finished:
             gevent.sleep(0.005)
@@ -210,6 +210,7 @@ class _Session:
             with gevent.Timeout(2 * GRACE_S + _HANG_S, False):
                 while not self._engine.finished:
                     gevent.sleep(0.01)
+            self._report_failure()
             self._take()
             self._close()
         except OSError as error:
@@ -245,7 +246,6 @@ class _Session:
                 self._disk(error)
                 break
         if not self._finishing:
-            self._report_failure()
             self._end_test()
 
     def _report_failure(self) -> None:

@@ -5,8 +5,9 @@ itself at the latest `deadline_s` after being ready. On SIGTERM and SIGINT it en
 and records what was measured. Its exit code is 0, 64 (settings), 69 (no engine at the beginning, no
 disk) or 70 (its own fault); whether the platform kept its promises is for the checks to say.
 
-Below the trial's folder it writes `journal/load.jsonl` (gauges each second, one `LoadRun` at the
-end) and `samples/load.bin` (`samples.py`).
+Below the trial's folder it writes `samples/load.bin` (`samples.py`) and `journal/load.jsonl`: each
+second the gauges `load.open` (sent and not ended: the backlog), `load.sent_per_s`,
+`load.ended_per_s`, `load.lateness_max_ms` and `load.cpu_share`, and at the end one `LoadRun`.
 """
 
 from __future__ import annotations

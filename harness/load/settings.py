@@ -89,7 +89,9 @@ class Settings:
         return min(10.0, self.duration_s / 10) if self.warmup_s is None else self.warmup_s
 
     def plan(self) -> Plan:
-        """The plan of arrivals; raises `UsageError` for one that would be empty or too large."""
+        """The plan of arrivals; raises `UsageError` for one that cannot be, with the bounds."""
+        if problems := problems_of(self.rate_per_s, self.duration_s):
+            raise UsageError("; ".join(problems))
         shape = Constant(rate_per_s=self.rate_per_s, duration_s=self.duration_s)
         return make_plan(shape, self.spacing, [t.weight for t in self.tenants], self.seed)
 

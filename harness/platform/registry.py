@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import UnavailableError
+from harness.journal.records import UNDECODABLE
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ def sweep(running: Path) -> list[str]:
     for path in sorted(running.glob("*.json")) if running.is_dir() else []:
         try:
             state = msgspec.json.decode(path.read_bytes(), type=State)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNDECODABLE):
             continue
         if start_time(state.supervisor.pid) == state.supervisor.started:
             continue  # it lives

@@ -95,10 +95,8 @@ async def _replay_trial(trial: Path, trial_id: str, workflows: list[type]) -> No
     recorded = [
         r for r in read_segments(trial) if isinstance(r, History) and r.workflow_type in types
     ]
-    by_run = {history.run_id: history for history in recorded}
     with SegmentWriter(trial / JOURNAL, "replay", trial_id) as writer:
-        async for history, stock, strict in replayed(trial, recorded, workflows):
-            about = by_run[history.run_id]
+        async for about, stock, strict in replayed(trial, recorded, workflows):
             for mode, (ending, message, differences) in (("stock", stock), ("strict", strict)):
                 writer.write(
                     Replay(
@@ -122,23 +120,35 @@ async def replayed(
     recorded: list[History],
     workflows: list[type],
 ) -> AsyncIterator[tuple[History, Judged, Judged]]:
-    """Each history with its stock and its strict result."""
+    """Each history with its stock and its strict result, in the order of the namespaces."""
+    for namespace in sorted({history.namespace for history in recorded}):
+        inside = [history for history in recorded if history.namespace == namespace]
+        async for each in _replayed(trial, inside, workflows, namespace):
+            yield each
+
+
+async def _replayed(
+    trial: Path, recorded: list[History], workflows: list[type], namespace: str
+) -> AsyncIterator[tuple[History, Judged, Judged]]:
     runner = CapturingRunner(SandboxedWorkflowRunner())
     outside = CapturingRunner(UnsandboxedWorkflowRunner())
     replayer = Replayer(
-        workflows=workflows, workflow_runner=runner, unsandboxed_workflow_runner=outside
+        workflows=workflows,
+        workflow_runner=runner,
+        unsandboxed_workflow_runner=outside,
+        namespace=namespace,
     )
-    by_run = {history.run_id: history for history in recorded}
 
     async def histories() -> AsyncIterator[WorkflowHistory]:
         for each in recorded:
             yield WorkflowHistory.from_json(each.workflow_id, (trial / each.path).read_text())
 
+    in_order = iter(recorded)  # the replayer takes one after the other
     async with replayer.workflow_replay_iterator(histories()) as results:
         async for result in results:
+            about = next(in_order)
             run_id = result.history.run_id
             captured = runner.runs.pop(run_id, None) or outside.runs.pop(run_id, NOTHING)
-            about = by_run[run_id]
             yield about, _stock(result), _strict(result, captured, about)
 
 
@@ -149,12 +159,15 @@ def _stock(result: WorkflowReplayResult) -> Judged:
 
 
 def _strict(result: WorkflowReplayResult, captured: Captured, about: History) -> Judged:
-    if result.replay_failure is not None:
-        return Ending.FAIL, str(result.replay_failure), []
+    failure = result.replay_failure
+    if isinstance(failure, workflow.NondeterminismError):
+        return Ending.FAIL, str(failure), []
     events = list(result.history.events)
     strange = unknown_kinds(captured.commands, events)
     if strange:
         return Ending.INFO, f"not compared: {', '.join(strange)}", []
+    if failure is not None:
+        return Ending.FAIL, str(failure), []
     started = events[0].workflow_execution_started_event_attributes
     own = Own(
         task_queue=started.task_queue.name,

@@ -58,11 +58,15 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A kind of command and the kind of event that records it."""
+    """A kind of command and the kind of event that records it.
+
+    `which` commands leave such an event, and `recorded` tells those events from others of the kind.
+    """
 
     event: str
     attributes: tuple[Attribute, ...]
     which: Callable[[Any], bool] = lambda _: True
+    recorded: Callable[[Any], bool] = lambda _: True
 
 
 def values(payloads: Iterable[Any]) -> list[Any]:
@@ -90,8 +94,36 @@ def _seconds(duration: Any) -> float:
     return float(duration.seconds + duration.nanos / 1e9)
 
 
-def _same(name: str, severity: str = ERROR) -> Attribute:
-    return Attribute(name, lambda c, _: getattr(c, name), lambda e, _: getattr(e, name), severity)
+def _same(name: str, *, only_if_said: bool = False) -> Attribute:
+    return Attribute(
+        name,
+        lambda c, _: getattr(c, name),
+        lambda e, _: getattr(e, name),
+        only_if_said=only_if_said,
+    )
+
+
+# Whom a signal or a cancellation is for.
+_TARGET: Final = (
+    Attribute(
+        "workflow_id",
+        lambda c, _: c.workflow_execution.workflow_id or getattr(c, "child_workflow_id", ""),
+        lambda e, _: e.workflow_execution.workflow_id,
+    ),
+    Attribute(
+        "namespace",
+        lambda c, own: own.namespace_of(c.workflow_execution.namespace),
+        lambda e, own: e.namespace or own.namespace,
+    ),
+)
+# What the SDK writes by itself when code asks for a patch.
+_PATCHES: Final = "TemporalChangeVersion"
+
+
+def _labels(attributes: Any) -> dict[str, Any]:
+    fields = dict(attributes.search_attributes.indexed_fields)
+    fields.pop(_PATCHES, None)
+    return _map(fields)
 
 
 def _timeout(name: str) -> Attribute:
@@ -174,6 +206,8 @@ PAIRS: Final[Mapping[str, Pair]] = {
             _timeout("workflow_execution_timeout"),
             _timeout("workflow_run_timeout"),
             _RETRY,
+            _same("cron_schedule"),
+            _same("parent_close_policy", only_if_said=True),
             Attribute("memo", lambda c, _: _map(c.memo), lambda e, _: _map(e.memo.fields)),
         ),
     ),
@@ -187,6 +221,12 @@ PAIRS: Final[Mapping[str, Pair]] = {
             ),
             _input("arguments"),
             _QUEUE,
+            Attribute(
+                "memo",
+                lambda c, _: _map(c.memo),
+                lambda e, _: _map(e.memo.fields),
+                only_if_said=True,  # else it is carried on
+            ),
         ),
     ),
     "complete_workflow_execution": Pair(
@@ -207,22 +247,25 @@ PAIRS: Final[Mapping[str, Pair]] = {
     "signal_external_workflow_execution": Pair(
         "signal_external_workflow_execution_initiated",
         (
+            *_TARGET,
             _same("signal_name"),
             Attribute("input", lambda c, _: values(c.args), lambda e, _: values(e.input.payloads)),
         ),
     ),
     "request_cancel_external_workflow_execution": Pair(
-        "request_cancel_external_workflow_execution_initiated", ()
+        "request_cancel_external_workflow_execution_initiated",
+        _TARGET,
+        recorded=lambda e: not e.child_workflow_only,
+    ),
+    "cancel_child_workflow_execution": Pair(
+        "request_cancel_external_workflow_execution_initiated",
+        (),
+        recorded=lambda e: bool(e.child_workflow_only),
     ),
     "upsert_workflow_search_attributes": Pair(
         "upsert_workflow_search_attributes",
-        (
-            Attribute(
-                "search_attributes",
-                lambda c, _: _map(c.search_attributes.indexed_fields),
-                lambda e, _: _map(e.search_attributes.indexed_fields),
-            ),
-        ),
+        (Attribute("search_attributes", lambda c, _: _labels(c), lambda e, _: _labels(e)),),
+        recorded=lambda e: set(e.search_attributes.indexed_fields) != {_PATCHES},
     ),
     "modify_workflow_properties": Pair(
         "workflow_properties_modified",
@@ -294,7 +337,11 @@ def compare(commands: list[Command], events: list[Any], own: Own) -> list[Differ
     differences: list[Difference] = []
     for kind, pair in PAIRS.items():
         name = f"{pair.event}_event_attributes"
-        recorded = [event for event in events if event.WhichOneof("attributes") == name]
+        recorded = [
+            event
+            for event in events
+            if event.WhichOneof("attributes") == name and pair.recorded(getattr(event, name))
+        ]
         issued = [c for k, c in commands if k == kind and pair.which(c)]
         for command, event in zip(issued, recorded, strict=False):
             differences += _attributes(pair, command, event, getattr(event, name), own)
@@ -310,7 +357,7 @@ def _attributes(
         recorded = each.event(attributes, own)
         if each.only_if_said and not replayed:
             continue
-        if replayed != recorded:
+        if _text(replayed) != _text(recorded):  # by value, 1 and true would be the same
             yield Difference(
                 event_id=event.event_id,
                 attribute=f"{pair.event}.{each.name}",
@@ -334,6 +381,10 @@ def _count(kind: str, issued: list[Any], recorded: list[Any]) -> list[Difference
     ]
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    text = _text(value)
     return text if len(text) <= 300 else text[:297] + "..."

@@ -36,10 +36,12 @@ _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 
 class Fate(enum.StrEnum):
-    """What became of a mutant; only the first is well."""
+    """What became of a mutant (killed is well) or of an equivalent (green is well)."""
 
     KILLED = "killed"
+    GREEN = "green"
     SURVIVED = "survived"
+    FALSE_ALARM = "false alarm"
     INCONCLUSIVE = "inconclusive"
     NOT_RUN = "not run"
 
@@ -68,8 +70,13 @@ class Row:
 
     @property
     def clean(self) -> bool:
-        """Killed, by the expected checks alone."""
-        return self.fate is Fate.KILLED and all(alarm.declared for alarm in self.alarms)
+        """Killed or green as it should be, and no other check without a reason."""
+        return self.well and all(alarm.declared for alarm in self.alarms)
+
+    @property
+    def well(self) -> bool:
+        """Whether the expected checks said what they should."""
+        return self.fate in (Fate.KILLED, Fate.GREEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,7 @@ class Matrix:
 
     @property
     def exit_code(self) -> int:
-        """A survivor, or a false alarm, fails."""
+        """A survivor or a false alarm fails, and so does what could not be decided."""
         clean = all(row.clean for row in self.rows)
         return EXIT_PASS if clean and not self.interrupted else EXIT_FAIL
 
@@ -222,7 +229,7 @@ def row_of(mutant: Mutant, verdicts: Sequence[Verdict], seconds: float) -> Row:
         mutant=mutant,
         fate=_fate(mutant, expected),
         seconds=seconds,
-        reasons=tuple(verdict.reason for verdict in expected),
+        reasons=tuple(f"{verdict.id}: {verdict.reason}" for verdict in expected),
         alarms=tuple(
             Alarm(id=v.id, reason=v.reason, declared=mutant.collateral.get(v.id, ""))
             for v in verdicts
@@ -236,10 +243,14 @@ def _alarming(verdict: Verdict) -> bool:
 
 
 def _fate(mutant: Mutant, expected: Sequence[Verdict]) -> Fate:
+    outcomes = {verdict.outcome for verdict in expected}
+    if mutant.equivalent:
+        if Outcome.FAIL in outcomes:
+            return Fate.FALSE_ALARM
+        return Fate.GREEN if outcomes == {Outcome.PASS} else Fate.INCONCLUSIVE
     if expected and all(_red(verdict, mutant.clause) for verdict in expected):
         return Fate.KILLED
-    undecided = any(verdict.outcome is Outcome.INCONCLUSIVE for verdict in expected)
-    return Fate.INCONCLUSIVE if undecided else Fate.SURVIVED
+    return Fate.INCONCLUSIVE if Outcome.INCONCLUSIVE in outcomes else Fate.SURVIVED
 
 
 def _red(verdict: Verdict, clause: str) -> bool:

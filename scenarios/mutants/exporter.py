@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from scenarios.mutants import equivalents
 from scenarios.reference.audit_event import EventOf, Transition, event_of, event_type
 from scenarios.reference.exporter import CONTENT_TYPE, Deliver, Parts, deliver, main
 
@@ -147,6 +148,13 @@ PARTS: Final[Mapping[str, Parts]] = {
     ),
     "no-activity-completed": Parts(event_of=events(drop, of_type("activity.completed"))),
     "no-activity-failed": Parts(event_of=events(drop, of_type("activity.failed"))),
+    # equivalents
+    "binary-mode": Parts(deliver=equivalents.binary_mode),
+    "prefixed-batches": Parts(
+        event_of=events(lambda e: {**e, "type": f"com.example.{e['type']}", "colour": "blue"}),
+        deliver=equivalents.batches,
+    ),
+    "twice-in-any-order": Parts(deliver=equivalents.twice_in_any_order),
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from harness.mutant import Mutant
+from harness.mutant import PATIENT, Mutant
 from harness.platform.breakage import Breakage
 
 
@@ -282,7 +282,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("retry-*",),
         collateral={
             "INV-PDP-1": "the attempt that completes the activity asks nobody",
-            "INV-IDEM-8": "the result of an activity is not what its service answered",
             "DUR-5": "a completed saga has a step that was not applied",
         },
     ),
@@ -466,7 +465,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="reused id",
         defect="All events of a run have the same id.",
         breakage=_exporter("one-id-for-all"),
-        collateral={**_BY_TYPE, "INV-AUD-2": "the source and id of an event are to be unique"},
     ),
     Mutant(
         name="no-specversion",
@@ -620,5 +618,76 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Activities are tried once less than their policy allows.",
         breakage=_worker("one-attempt-less"),
         cases=("attempts-run-out",),
+    ),
+)
+
+_WORKER: Final = ("INV-PDP-1", "INV-PDP-2", "INV-PDP-4", "INV-IDEM-4", "DUR-5", "DUR-7")
+_EXPORTER: Final = ("INV-AUD-1", "INV-AUD-2", *_BY_TYPE)
+
+EQUIVALENTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        name="other-habits",
+        expected=(*_WORKER, "INV-PDP-3", "INV-ISO-8"),
+        defect="The worker writes headers in lower case and more members, and keeps no connection.",
+        breakage=_worker("other-habits"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="slower-in-time",
+        expected=(*_WORKER, "INV-PDP-3", "INV-ISO-8"),
+        defect="The worker takes half a second for each attempt.",
+        breakage=_worker("slower-in-time"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="timer-before-steps",
+        expected=("INV-DET-1", "INV-DET-2", "INV-DET-4", "DUR-5", "INV-IDEM-1", "INV-IDEM-8"),
+        defect="The workflow code has a timer before each step, and always had.",
+        breakage=Breakage(
+            worker=_worker("timer-before-steps").worker,
+            workflows=_replayed("step_slept_before").workflows,
+        ),
+        equivalent=True,
+    ),
+    Mutant(
+        name="timeouts-changed",
+        expected=("INV-DET-1", "INV-DET-2"),
+        defect="The deployed code has other timeouts and retries than the recorded runs.",
+        breakage=_replayed("timeouts_changed"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="four-partitions",
+        expected=("INV-ISO-6", "INV-ISO-7", "INV-ISO-8", "INV-IDEM-6"),
+        defect="The engine has four partitions for each task queue.",
+        breakage=Breakage(
+            engine={
+                "matching.numTaskqueueReadPartitions": 4,
+                "matching.numTaskqueueWritePartitions": 4,
+            }
+        ),
+        equivalent=True,
+    ),
+    Mutant(
+        name="binary-mode",
+        expected=_EXPORTER,
+        defect="Events come in binary mode.",
+        breakage=_exporter("binary-mode"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="prefixed-batches",
+        expected=_EXPORTER,
+        defect="Events come in batches, with the declared prefix and one more attribute.",
+        breakage=_exporter("prefixed-batches"),
+        parameters={**PATIENT, "event_type_prefix": "com.example."},
+        equivalent=True,
+    ),
+    Mutant(
+        name="twice-in-any-order",
+        expected=_EXPORTER,
+        defect="Each event is delivered several times, and not in order.",
+        breakage=_exporter("twice-in-any-order"),
+        equivalent=True,
     ),
 )

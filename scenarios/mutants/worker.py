@@ -8,9 +8,15 @@ from typing import Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-from scenarios.mutants import attempts, pdp
+from scenarios.mutants import attempts, equivalents, pdp
 from scenarios.mutants.pdp import ALLOWED, asking
-from scenarios.mutants.workflows import compensation, process_state, retries, tenants
+from scenarios.mutants.workflows import (
+    compensation,
+    process_state,
+    retries,
+    step_slept_before,
+    tenants,
+)
 from scenarios.reference.pdp import Ruling
 from scenarios.reference.worker import Parts, main
 
@@ -60,6 +66,15 @@ PARTS: Final[Mapping[str, Parts]] = {
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
+    # equivalents
+    "other-habits": Parts(
+        authorize=equivalents.other_habits_authorize,
+        call_service=equivalents.other_habits_call_service,
+    ),
+    "slower-in-time": Parts(
+        authorize=equivalents.slow_authorize, call_service=equivalents.slow_call_service
+    ),
+    "timer-before-steps": Parts(workflow=step_slept_before.SleptBefore),
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from harness.checks.authorization import CHECKS
-from harness.checks.authorization.closed import LEAST_FAILURE_MODES
 from harness.checks.check import Check
 from harness.contract.pdp_modes import MODES
 from harness.contract.program import ACTIVITY_TYPES, Retry, step
@@ -168,6 +167,17 @@ def test_an_activity_type_that_was_never_seen_is_named(activity_type: str) -> No
     assert activity_type in lacks(story, PDP_1)
 
 
+def test_only_completed_activities_of_driven_sagas_must_have_asked() -> None:
+    """One that failed may have done so before it asked; what acts of the drive did is theirs."""
+    story = told()
+    story.drop(Decision, saga_id="s-deny-0")
+    story.saga([step(0, "r")], case="act")
+    story.drop(Decision, saga_id="s-act")
+    story.drop(Effect, saga_id="s-act")
+    story.drop(Program, saga_id="s-act")
+    assert story.judge(PDP_1).outcome is Outcome.PASS
+
+
 # --- INV-PDP-2
 
 
@@ -204,6 +214,14 @@ def test_a_retry_that_does_not_ask_fails() -> None:
     story = told()
     story.drop(Decision, saga_id="s-back", step=1, direction="forward", attempt=2)
     assert "attempt 2" in clause(story, PDP_2, "retry without a decision")
+
+
+def test_an_effect_after_anything_but_an_allow_is_not_judged_here() -> None:
+    """It came after its question; that it came at all is a false allow."""
+    story = told()
+    call(story, "FM-08")
+    story.set(Decision, {"answered_ns": 0}, mode="FM-08")
+    assert story.judge(PDP_2).outcome is Outcome.PASS
 
 
 def test_without_a_retry_nobody_was_seen_to_ask_again() -> None:
@@ -267,12 +285,12 @@ def _kill(story: Story, decision: Decision, after_ms: float, group: str = "calm"
     )  # fmt: skip
 
 
-def _cut(story: Story, decision: Decision, *phases: str) -> None:
+def _cut(story: Story, decision: Decision, *phases: str, before_ms: float = 1) -> None:
     for phase in phases:
         story.add(
             Fault(
-                at_ns=decision.received_ns - MS, wall_ns=0, fault_id="f", name="link_cut",
-                target="worker-engine", phase=phase,
+                at_ns=decision.received_ns - int(before_ms * MS), wall_ns=0, fault_id="f",
+                name="link_cut", target="worker-engine", phase=phase,
             )
         )  # fmt: skip
 
@@ -309,6 +327,80 @@ def test_another_or_a_later_kill_excuses_nothing(after_ms: float, group: str) ->
     clause(story, PDP_3, "FALSE_DENY")
 
 
+def _worker(story: Story, decision: Decision, event: str, role: str) -> None:
+    _kill(story, decision, 10)
+    story.set(Process, {"event": event, "role": role})
+
+
+def test_a_worker_that_gave_up_before_the_answer_denied_falsely() -> None:
+    """It left early, though the answer was on its way."""
+    story = told()
+    story.drop(Effect, saga_id="s-ok-slow")
+    story.change(
+        Decision,
+        lambda d: {"answered_ns": 0, "received_ns": d.at_ns - 300 * MS, "ended_by": "peer"},
+        mode="ok-slow",
+    )
+    clause(story, PDP_3, "FALSE_DENY")
+
+
+@pytest.mark.parametrize("waited_ms", [801, 5000])
+def test_a_worker_that_left_at_its_deadline_denied_rightly(waited_ms: int) -> None:
+    """The answer was slower than it should have been; then the control shows nothing."""
+    story = told()
+    story.drop(Effect, saga_id="s-ok-slow")
+    story.change(
+        Decision,
+        lambda d: {"answered_ns": 0, "received_ns": d.at_ns - waited_ms * MS},
+        mode="ok-slow",
+    )
+    assert "ok-slow" in lacks(story, PDP_3)
+
+
+def test_an_allow_in_a_run_without_history_is_not_judged() -> None:
+    """Nobody knows what befell it."""
+    story = told()
+    story.drop(Effect, saga_id="s-back", step=0, direction="forward")
+    story.runs = [run for run in story.runs if run.workflow_id != "wf-back"]
+    verdict = story.judge(PDP_3)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.figures["allows_not_judged"] == 1
+
+
+def test_a_kill_of_no_named_group_may_concern_everybody() -> None:
+    """So may one while nobody knows where the saga ran."""
+    story = told()
+    (decision,) = story.all(Decision, saga_id="s-back", step=0, direction="forward")
+    story.drop(Effect, saga_id="s-back", step=0, direction="forward")
+    _kill(story, decision, 10, group="")
+    assert story.judge(PDP_3).outcome is Outcome.PASS
+    story.set(Process, {"group": "crash"})
+    clause(story, PDP_3, "FALSE_DENY")
+    story.drop(Program, saga_id="s-back")
+    assert story.judge(PDP_3).outcome is Outcome.PASS
+
+
+EXCUSES_NOTHING: dict[str, Callable[[Story, Decision], None]] = {
+    "a link healed long before": lambda story, d: _cut(
+        story, d, "injected", "healed", before_ms=5001
+    ),
+    "a link that is to be cut": lambda story, d: _cut(story, d, "planned"),
+    "a link cut later": lambda story, d: _cut(story, d, "injected", before_ms=-6000),
+    "a worker that started": lambda story, d: _worker(story, d, "started", "worker-calm-0"),
+    "another part that was killed": lambda story, d: _worker(story, d, "killed", "exporter"),
+}
+
+
+@pytest.mark.parametrize("what", EXCUSES_NOTHING)
+def test_what_did_not_interrupt_the_attempt_excuses_nothing(what: str) -> None:
+    """The allow should have been used."""
+    story = told()
+    (decision,) = story.all(Decision, saga_id="s-back", step=0, direction="forward")
+    story.drop(Effect, saga_id="s-back", step=0, direction="forward")
+    EXCUSES_NOTHING[what](story, decision)
+    clause(story, PDP_3, "FALSE_DENY")
+
+
 @pytest.mark.parametrize("end", ["canceled", "terminated", "timed out", "open"])
 def test_a_saga_that_was_ended_from_outside_proves_no_false_deny(end: str) -> None:
     """The attempt may not have had the time to call."""
@@ -336,7 +428,7 @@ def test_nobody_may_wait_longer_than_the_deadline_and_a_half(
     assert story.judge(PDP_3, pdp_deadline_ms=1001).outcome is Outcome.PASS
 
 
-@pytest.mark.parametrize(("modes", "enough"), [(LEAST_FAILURE_MODES, True), (19, False)])
+@pytest.mark.parametrize(("modes", "enough"), [(20, True), (19, False)])
 def test_twenty_ways_to_fail_are_the_least(modes: int, enough: bool) -> None:
     """What was not asked is named."""
     story = told(modes)
@@ -411,6 +503,19 @@ def test_a_denied_saga_must_end_because_of_it(ending: tuple[str, dict[str, Any]]
     denied.events.pop()
     story.event(denied, ending[0], **ending[1])
     assert "s-deny-1" in clause(story, PDP_4, "wrong ending")
+
+
+@pytest.mark.parametrize("end", ["CANCEL_REQUESTED", "TERMINATED", "TIMED_OUT", "CANCELED"])
+def test_a_denied_saga_that_was_ended_from_outside_may_end_otherwise(end: str) -> None:
+    """And its activity with it; one that is still open is not judged."""
+    story = told()
+    denied = next(r for r in story.runs if r.workflow_id == "wf-deny-0")
+    del denied.events[-2:]
+    assert story.judge(PDP_4).outcome is Outcome.PASS
+    story.event(denied, f"WORKFLOW_EXECUTION_{end}")
+    if end == "CANCEL_REQUESTED":
+        story.event(denied, "WORKFLOW_EXECUTION_FAILED", **failure("SagaFailed"))
+    assert story.judge(PDP_4).outcome is Outcome.PASS
 
 
 def test_a_denied_compensation_leaves_the_first_cause() -> None:

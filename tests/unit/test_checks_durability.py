@@ -22,7 +22,7 @@ from harness.journal.records import (
     Program,
 )
 from harness.outcome import Outcome
-from tests.unit.journals import MS, Story, payloads
+from tests.unit.journals import MS, Story, failure, payloads
 
 BY_ID = {check.id: check for check in CHECKS}
 DUR_2, DUR_5, DUR_7 = BY_ID["DUR-2"], BY_ID["DUR-5"], BY_ID["DUR-7"]
@@ -209,6 +209,27 @@ def test_a_compensation_that_the_pdp_denied_is_excused_if_the_run_says_so() -> N
     assert story.judge(DUR_5).outcome is Outcome.PASS
 
 
+def test_a_compensation_that_the_service_refused_is_excused_if_the_run_says_so() -> None:
+    """It would be refused again."""
+    story = sagas()
+    _give_up(story, 1)
+    where = {"saga_id": "s-failed-1", "step": 0, "direction": "compensation"}
+    story.set(Effect, {"disposition": Disposition.REFUSED}, **where)
+    assert story.judge(DUR_5).outcome is Outcome.PASS
+
+
+def test_a_saga_that_failed_with_every_step_applied_failed_at_no_position() -> None:
+    """The answer of its last step was lost for ever."""
+    story = sagas((0, 1))
+    story.saga([step(n, "r") for n in range(2)], feeds=IDS, case="x", end="canceled")
+    run = story.runs[-1]
+    run.events.pop()
+    story.event(run, "WORKFLOW_EXECUTION_FAILED", **failure("SagaFailed"))
+    verdict = story.judge(DUR_5)
+    assert "2 positions" in verdict.reason
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
 @pytest.mark.parametrize(
     ("positions", "missing"),
     [
@@ -322,6 +343,19 @@ def test_a_gap_after_an_answer_that_was_not_sent_is_not_measured() -> None:
     assert story.judge(DUR_7).outcome is Outcome.PASS
 
 
+def test_a_gap_after_an_answer_that_was_no_failure_is_not_measured() -> None:
+    """The worker may have died with it."""
+    story = retries()
+    story.set(
+        Effect,
+        {"disposition": Disposition.APPLIED, "status": 200},
+        saga_id="s-gaps-0",
+        attempt=1,
+    )
+    move(story, "s-gaps-0", 2, 10)
+    assert story.judge(DUR_7).outcome is Outcome.PASS
+
+
 def _flat(story: Story, gap_ms: float) -> None:
     for effect in list(story.all(Effect)):
         if effect.attempt > 1:
@@ -338,6 +372,19 @@ def test_gaps_that_do_not_grow_fail() -> None:
     story.saga([step(0, "r", retry=STEEP)], feeds=IDS, case="steep", plan=plan)
     _flat(story, 2100)
     assert "s-steep" in clause(story, DUR_7, "no growth")
+
+
+@pytest.mark.parametrize(("last_ms", "outcome"), [(2100, Outcome.PASS), (2099, Outcome.FAIL)])
+def test_half_as_long_again_is_growth(last_ms: float, outcome: Outcome) -> None:
+    """From the first gap to the last."""
+    story = retries(kinds=0)
+    plan = {(0, "forward"): ["fail"] * 3 + ["ok"]}
+    story.saga([step(0, "r", retry=STEEP)], feeds=IDS, case="steep", plan=plan)
+    story.set(Program, {"feeds": ["OTHER"]}, saga_id="s-never")
+    for attempt, gap_ms in ((2, 1400), (3, 1400), (4, last_ms)):
+        move(story, "s-steep", attempt, gap_ms)
+    growth = next(c for c in story.judge(DUR_7).clauses if c.name == "no growth")
+    assert growth.outcome is outcome
 
 
 def test_gaps_that_late_timers_may_have_made_equal_are_inconclusive() -> None:
@@ -361,6 +408,30 @@ def test_one_series_that_grows_shows_that_the_policy_does() -> None:
 def test_another_number_of_attempts_than_the_policys_fails(attempts: int, reason: str) -> None:
     """One less and one more."""
     assert reason in clause(retries(attempts=attempts), DUR_7, "wrong number of attempts")
+
+
+def test_a_step_that_was_retried_with_success_may_need_fewer_attempts() -> None:
+    """Its saga failed later, at another step."""
+    story = retries()
+    story.saga(
+        [step(0, "r", retry=GROWING, behaviour=Behaviour(fail=2)), step(1, "r")],
+        feeds=IDS,
+        case="later",
+        plan={(0, "forward"): ["fail", "fail", "ok"], (1, "forward"): ["refuse"]},
+    )
+    assert story.judge(DUR_7).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("end", ["canceled", "terminated"])
+def test_a_saga_that_was_ended_from_outside_may_have_made_fewer_attempts(end: str) -> None:
+    """Nobody let it go on."""
+    story = retries()
+    nodes = [step(0, "r", retry=GROWING, behaviour=Behaviour(fail=99))]
+    story.saga(nodes, feeds=IDS, case="x", plan={(0, "forward"): ["fail"]})
+    run = story.runs[-1]
+    run.events.pop()
+    story.event(run, f"WORKFLOW_EXECUTION_{end.upper()}")
+    assert story.judge(DUR_7).outcome is Outcome.PASS
 
 
 def test_a_step_that_fails_for_ever_must_have_been_driven() -> None:
@@ -473,6 +544,16 @@ def test_a_continued_run_is_followed_to_its_end(following: str, name: str | None
         clause(story, DUR_2, name)
     else:
         assert story.judge(DUR_2).outcome is Outcome.PASS
+
+
+def test_an_open_saga_was_under_way_as_well() -> None:
+    """Though it has not ended, which is a failure."""
+    story = partition()
+    across = next(run for run in story.runs if run.workflow_id == "wf-across")
+    across.events.pop()
+    verdict = story.judge(DUR_2)
+    assert verdict.reason == "1 not ended"
+    assert verdict.figures["in_flight_at_cut"] == {"cut/1": 1}
 
 
 def test_an_effect_that_was_applied_twice_fails() -> None:

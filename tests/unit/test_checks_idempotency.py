@@ -39,7 +39,8 @@ def told() -> Story:
     """A lost answer on the way there and on the way back, and a saga that continues as new."""
     story = Story()
     lost = ["lost", "lost", "ok"]
-    story.saga([step(0, "r"), step(1, "r")], feeds=IDS, case="there", plan={(0, "forward"): lost})
+    plan = {(0, "forward"): lost, (1, "forward"): ["fail", "ok"]}
+    story.saga([step(0, "r"), step(1, "r")], feeds=IDS, case="there", plan=plan)
     story.saga(
         [step(2, "r"), step(3, "r")],
         feeds=IDS,
@@ -141,6 +142,25 @@ def test_duplicates_must_have_been_provoked_both_ways(where: dict[str, Any], mis
     story.drop(Effect, **where, attempt=2)
     story.drop(Effect, **where, attempt=3)
     assert f"no {missing} duplicate" in lacks(story, IDEM_1)
+
+
+@pytest.mark.parametrize("where", [FORWARD, BACK])
+def test_one_suppressed_duplicate_each_way_is_enough(where: dict[str, Any]) -> None:
+    """The second request shows it."""
+    story = told()
+    story.drop(Effect, **where, attempt=3)
+    assert story.judge(IDEM_1).outcome is Outcome.PASS
+
+
+def test_duplicates_of_other_sagas_are_judged_and_do_not_count() -> None:
+    """Only what was driven for it was meant to provoke them."""
+    story = told()
+    story.set(Program, {"feeds": ["OTHER"]}, saga_id="s-there")
+    story.set(Program, {"feeds": ["OTHER"]}, saga_id="s-back")
+    assert "no forward duplicate" in lacks(story, IDEM_1)
+    assert "suppressed" in lacks(story, IDEM_8)
+    story.set(Effect, {"disposition": Disposition.APPLIED}, **FORWARD)
+    clause(story, IDEM_1, "applied more than once")
 
 
 def test_failed_requests_are_no_duplicates() -> None:
@@ -375,6 +395,16 @@ def test_starts_one_after_the_other_prove_nothing() -> None:
     cell = ("running", "ALLOW_DUPLICATE", "FAIL")
     answers = [("OK", "a"), *[REFUSED] * 3]
     assert "overlap" in lacks(grid(cell, answers, apart=True), IDEM_6)
+
+
+def test_other_operations_and_unknown_cells_are_not_looked_at() -> None:
+    """Runs are ended under the same cases, and a newer drive may know more cells."""
+    story = grid()
+    start(story, ("paused", "ALLOW_DUPLICATE", "FAIL"), [("OK", run) for run in "abcd"])
+    start(story, ("running", "ALLOW_DUPLICATE", "FAIL"), [("OK", "z")] * 2)
+    for late in story.all(Operation, case="dedupe/running/ALLOW_DUPLICATE/FAIL")[-2:]:
+        story.set(Operation, {"name": "terminate"}, at_ns=late.at_ns)
+    assert story.judge(IDEM_6).outcome is Outcome.PASS
 
 
 def test_a_start_that_is_too_soon_for_a_termination_is_no_failure() -> None:

@@ -102,6 +102,7 @@ def must(events: list[Event]) -> set[str]:
 
 
 @pytest.mark.parametrize("mode", MODES)
+@settings(deadline=None)
 @given(found=attributes(), data=JSON_DATA)
 def test_a_valid_event_breaks_no_rule_that_must_be_kept(
     mode: Callable[[Attributes, Any], list[Event]], found: Attributes, data: Any
@@ -136,7 +137,7 @@ MUTATIONS: list[tuple[str, Callable[[Attributes], Attributes]]] = [
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("rule", "mutate"), MUTATIONS)
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(found=attributes())
 def test_one_mutation_breaks_the_rule_it_is_made_for_and_no_other(
     mode: Callable[[Attributes, Any], list[Event]],
@@ -183,7 +184,7 @@ NEARLY_JSON = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(media_type=CONTENT_TYPES, lines=LINES, body=NEARLY_JSON)
 @example(media_type="application/json", lines=[], body=b"[" * 100_000)
 @example(media_type="application/cloudevents+json", lines=[], body=b'{"a":' * 100_000)
@@ -211,7 +212,7 @@ def test_megabytes_are_handled(unit: str) -> None:
 
 
 @given(st.text(st.sampled_from("aZ0-.:/?#[]@!$%&1f~ \\<é"), max_size=25))
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @example("//[::1]:80/")
 @example("//[v1.x]/")
 @example("a:b:c")

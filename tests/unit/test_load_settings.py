@@ -112,11 +112,26 @@ def test_the_command_is_headless_locust_with_our_settings_alone() -> None:
     assert "LOCUST_USERS" not in environment
 
 
-def test_a_plan_that_cannot_be_is_refused_before_the_start() -> None:
-    tenants = (ALPHA,)
-    asked = Settings(address="a", tenants=tenants, rate_per_s=5000, duration_s=1e6)
-    with pytest.raises(UsageError, match="more than a plan can hold"):
+@pytest.mark.parametrize(
+    ("rate_per_s", "duration_s", "said"),
+    [
+        (5000.0, 3600.0, "a plan holds 10,000,000"),
+        (0.0, 10.0, "rate 0: give 0.01 to 5000"),
+        (-3.0, 10.0, "rate -3"),
+        (float("nan"), 10.0, "rate nan"),
+        (5.0, 0.0, "duration 0: give 1 to 604800"),
+        (0.01, 1.0, None),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_before_the_start(
+    rate_per_s: float, duration_s: float, said: str | None
+) -> None:
+    asked = Settings(address="a", tenants=(ALPHA,), rate_per_s=rate_per_s, duration_s=duration_s)
+    if said is None:
         locust_command(asked, locust_file=Path("saga.py"))
+    else:
+        with pytest.raises(UsageError, match=said):
+            locust_command(asked, locust_file=Path("saga.py"))
 
 
 def test_the_deadline_covers_the_last_saga_s_horizon() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -435,3 +438,13 @@ def test_a_promise_of_everything_cannot_be_proven() -> None:
     found = completion(Trial(samples=samples(5000)).evidence(completion_min=1.0))
     assert found.outcome is Outcome.INCONCLUSIVE
     assert found.figures["samples_needed"] is None
+
+
+def test_the_checks_import_nothing_heavy() -> None:
+    heavy = "{'numpy', 'temporalio', 'locust', 'gevent', 'asyncio'} & set(sys.modules)"
+    code = f"import sys, harness.checks.slo; sys.exit(str({heavy}) if {heavy} else 0)"
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -16,14 +16,17 @@ def requests(evidence: Evidence) -> dict[Place, list[Effect]]:
         place = (effect.tenant, effect.saga_id, effect.step, effect.direction)
         found.setdefault(place, []).append(effect)
     for effects in found.values():
-        effects.sort(key=lambda effect: effect.received_ns)
+        if len(effects) > 1:
+            effects.sort(key=lambda effect: effect.received_ns)
     return found
 
 
 def applied(effects: list[Effect]) -> list[Effect]:
     """Those that the service applied, in the order of application."""
     done = [effect for effect in effects if effect.disposition is Disposition.APPLIED]
-    return sorted(done, key=lambda effect: effect.applied_ns)
+    if len(done) > 1:
+        done.sort(key=lambda effect: effect.applied_ns)
+    return done
 
 
 def named(effect: Effect) -> str:

@@ -160,7 +160,10 @@ def payload(payloads: Any) -> Any:
 
 def canonical_sha256(value: Any) -> str:
     """The digest that services record of a result: members sorted, no spaces, 1.0 as 1."""
-    return hashlib.sha256(msgspec.json.encode(_numbers(value), order="sorted")).hexdigest()
+    text = msgspec.json.encode(value, order="sorted")
+    if b".0" in text:
+        text = msgspec.json.encode(_numbers(value), order="sorted")
+    return hashlib.sha256(text).hexdigest()
 
 
 def _numbers(value: Any) -> Any:

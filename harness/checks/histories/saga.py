@@ -110,7 +110,19 @@ def ended_runs(evidence: Evidence) -> dict[tuple[str, str], list[Run]]:
 
 def coverage(evidence: Evidence, assertion_id: str) -> Coverage:
     """The sagas that were driven for an assertion, children included."""
+    return _coverages(evidence).get(assertion_id, Coverage((), ()))
+
+
+@remembered(Program, History)
+def _coverages(evidence: Evidence) -> dict[str, Coverage]:
     ends = ended_runs(evidence)
-    fed = tuple(saga for saga in sagas(evidence).values() if assertion_id in saga.program.feeds)
-    ended = tuple(saga for saga in fed if (saga.tenant, saga.workflow_id) in ends)
-    return Coverage(fed, ended)
+    fed: dict[str, list[Saga]] = {}
+    for saga in sagas(evidence).values():
+        for assertion_id in saga.program.feeds:
+            fed.setdefault(assertion_id, []).append(saga)
+    return {
+        assertion_id: Coverage(
+            tuple(found), tuple(each for each in found if (each.tenant, each.workflow_id) in ends)
+        )
+        for assertion_id, found in fed.items()
+    }
