@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -46,8 +48,9 @@ def judge_trial(folder: Path, *, salvage: bool = False) -> tuple[Journal, Judgem
 
     Raises an `EvidenceError` when the journal cannot be trusted.
     """
-    journal = read_trial(folder, salvage=salvage)
-    judgement = judge_journal(journal)
+    with _no_collection():
+        journal = read_trial(folder, salvage=salvage)
+        judgement = judge_journal(journal)
     try:
         (folder / VERDICTS).write_bytes(
             msgspec.json.format(msgspec.json.encode(judgement, order="deterministic"), indent=1)
@@ -59,6 +62,18 @@ def judge_trial(folder: Path, *, salvage: bool = False) -> tuple[Journal, Judgem
             "judge it again with: harness recheck"
         ) from None
     return journal, judgement
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Evidence is plain data without cycles; collecting would walk all of it, over and over."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def judge_journal(journal: Journal) -> Judgement:

@@ -246,7 +246,7 @@ def _crossed_results(
             continue
         for entry in _steps(answer):
             digest = canonical_sha256(entry.get("result"))
-            owners = given.get((program.saga_id, entry.get("step"), digest), set())
+            owners = given.get((program.saga_id, int(entry.get("step", -1)), digest), set())
             if owners and op.tenant not in owners:
                 yield Witness(
                     text=f"{op.tenant}/{op.workflow_id}: {op.name} shows, for step "

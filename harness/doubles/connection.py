@@ -190,9 +190,7 @@ class Port:
         Raises OSError for a port in use or an address that is not this machine's.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self), bind, port, backlog=4096
-        )
+        self._server = await loop.create_server(lambda: Connection(self), bind, port, backlog=4096)
         return f"http://{known_as or bind}:{self._server.sockets[0].getsockname()[1]}"
 
     async def close(self) -> None:

@@ -66,7 +66,9 @@ class Doubles:
         urls = {}
         for name, port in self._ports.items():
             fixed = place.ports.get(name, 0)
-            bind, known_as = (place.bind, place.known_as) if name != "control" else ("127.0.0.1", "")
+            bind, known_as = (
+                (place.bind, place.known_as) if name != "control" else ("127.0.0.1", "")
+            )
             try:
                 urls[name] = await port.open(bind, fixed, known_as)
             except OSError as error:

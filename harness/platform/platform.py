@@ -97,12 +97,12 @@ class Platform:
             command = engine_command(
                 find_temporal(), port, http_port, metrics_port, self.breakage.engine, database
             )
-            self.engine = await self._children.start("engine", command)
+            self.engine = engine = await self._children.start("engine", command)
             self.address = f"127.0.0.1:{port}"
-            if await _listens(self.engine, port):
-                self.happened(self.engine, "started")
+            if await _listens(engine, port):
+                self.happened(engine, "started")
                 return
-        raise UnavailableError(f"engine: does not start{self.engine.tail()}")
+        raise UnavailableError(f"engine: does not start{engine.tail()}")
 
     async def start_doubles(self) -> Doubles:
         """Start the instruments: PDP, services, audit sink, all in one process."""

@@ -14,6 +14,7 @@ from harness.run.conduct import Ended, conduct, timed
 from harness.run.prepare import prepare
 from harness.run.request import Request
 from harness.run.serve import start_parts
+from harness.target.model import Tls
 from harness.trial import Trial
 
 LOCUST_FILE = Path(__file__).parents[2] / "scenarios" / "load" / "saga.py"
@@ -62,7 +63,7 @@ def _settings(
     request: Request, platform: Platform, trial: Trial, rate_per_s: float, duration_s: float
 ) -> Settings:
     engine = request.target.engine
-    tls = engine.tls
+    tls = engine.tls or Tls()
     return Settings(
         address=platform.address,
         tenants=tuple(
@@ -73,9 +74,7 @@ def _settings(
             )
             for t in request.target.tenants
         ),
-        security=Security()
-        if tls is None
-        else Security(
+        security=Security(
             ca=tls.ca or "",
             certificate=tls.cert or "",
             key=tls.key or "",

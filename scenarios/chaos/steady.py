@@ -29,10 +29,12 @@ async def steady_load(drive: Drive) -> None:
     gauging = asyncio.create_task(_gauge(drive, open_sagas))
     count = int(steady.rate_per_s * steady.duration_s)
     began = asyncio.get_running_loop().time()
-    await asyncio.gather(*(
-        _saga(drive, number, began + number / steady.rate_per_s, open_sagas)
-        for number in range(count)
-    ))
+    await asyncio.gather(
+        *(
+            _saga(drive, number, began + number / steady.rate_per_s, open_sagas)
+            for number in range(count)
+        )
+    )
     await drive.supervisor.ask("healed")
     await asyncio.sleep(GAUGE_EVERY_S)  # one more gauge, of the drained platform
     gauging.cancel()
@@ -54,29 +56,59 @@ async def _start_and_wait(drive: Drive, number: int, tenant: TenantPlan) -> None
     case = f"steady-{number}"
     workflow_id = drive.workflow_id("chaos", case)
     program = SagaProgram(
-        tenant=tenant.name, saga_id=f"{drive.plan.trial_id}.chaos.{case}",
-        nodes=[step(0, "steady"), step(1, "steady"), Timer(duration_ms=500), step(2, "steady"),
-               step(3, "steady")],
+        tenant=tenant.name,
+        saga_id=f"{drive.plan.trial_id}.chaos.{case}",
+        nodes=[
+            step(0, "steady"),
+            step(1, "steady"),
+            Timer(duration_ms=500),
+            step(2, "steady"),
+            step(3, "steady"),
+        ],
     )
     queue = drive.queue(tenant, "calm")
-    drive.writer.write(Program(
-        **now(), suite="chaos", case=case, tenant=tenant.name, group="calm",
-        workflow_id=workflow_id, saga_id=program.saga_id, task_queue=queue, feeds=["DUR-2"],
-        program=to_json(program),
-    ))
+    drive.writer.write(
+        Program(
+            **now(),
+            suite="chaos",
+            case=case,
+            tenant=tenant.name,
+            group="calm",
+            workflow_id=workflow_id,
+            saga_id=program.saga_id,
+            task_queue=queue,
+            feeds=["DUR-2"],
+            program=to_json(program),
+        )
+    )
     started = await drive.call(
         "start",
         drive.clients[tenant.name].start_workflow(
-            WORKFLOW_TYPE, to_json(program), id=workflow_id, task_queue=queue,
-            execution_timeout=timedelta(seconds=LATEST_S)),
-        suite="chaos", case=case, tenant=tenant.name, workflow_id=workflow_id,
+            WORKFLOW_TYPE,
+            to_json(program),
+            id=workflow_id,
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=LATEST_S),
+        ),
+        suite="chaos",
+        case=case,
+        tenant=tenant.name,
+        workflow_id=workflow_id,
     )
     if isinstance(started, BaseException):
         return
     drive.track(tenant.name, workflow_id, started.first_execution_run_id or "")
-    await drive.call("result", started.result(), suite="chaos", case=case, tenant=tenant.name,
-                     workflow_id=workflow_id, run_id=started.first_execution_run_id or "",
-                     deadline_s=LATEST_S, show=shown_result)
+    await drive.call(
+        "result",
+        started.result(),
+        suite="chaos",
+        case=case,
+        tenant=tenant.name,
+        workflow_id=workflow_id,
+        run_id=started.first_execution_run_id or "",
+        deadline_s=LATEST_S,
+        show=shown_result,
+    )
 
 
 async def _gauge(drive: Drive, open_sagas: set[int]) -> None:

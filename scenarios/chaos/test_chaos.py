@@ -9,8 +9,13 @@ from harness.scenario import Act, Suite
 SUITE = Suite(
     name="chaos",
     feeds=("DUR-2",),
-    acts=(Act(name="steady-load-under-faults", feeds=("DUR-2",),
-              call="scenarios.chaos.steady:steady_load"),),
+    acts=(
+        Act(
+            name="steady-load-under-faults",
+            feeds=("DUR-2",),
+            call="scenarios.chaos.steady:steady_load",
+        ),
+    ),
 )
 
 

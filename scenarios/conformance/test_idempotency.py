@@ -14,45 +14,79 @@ CRASH = {"start_to_close_ms": 6000, "retry": Retry(initial_ms=100)}
 # the worker dies while the service holds its answer, before or after the effect, at every kind of
 # activity, forward and back
 CRASH_CASES = tuple(
-    Case(name=f"crash-{point}-{kind}", feeds=("INV-IDEM-1", "INV-IDEM-8"), group="crash",
-         tenants=(kind + (point == "after")) % 2, script=(KillWorker(at_step=0),),
-         nodes=[step(kind, "crash.{tenant}", behaviour=Behaviour(hold=point), **CRASH),
-                *steps(1, first=kind + 1)])
+    Case(
+        name=f"crash-{point}-{kind}",
+        feeds=("INV-IDEM-1", "INV-IDEM-8"),
+        group="crash",
+        tenants=(kind + (point == "after")) % 2,
+        script=(KillWorker(at_step=0),),
+        nodes=[
+            step(kind, "crash.{tenant}", behaviour=Behaviour(hold=point), **CRASH),
+            *steps(1, first=kind + 1),
+        ],
+    )
     for point in ("before", "after")
     for kind in range(4)
 )
 # compensations have the contract's own timeouts, so only one of each is worth its wait
 LOST_BACK_CASES = tuple(
-    Case(name=f"lost-answer-back-{kind}", feeds=IDS,
-         nodes=[step(kind, "lost-back.{tenant}", compensation_behaviour=Behaviour(lose_answer=1)),
-                *failing_at(1, 0)])
+    Case(
+        name=f"lost-answer-back-{kind}",
+        feeds=IDS,
+        nodes=[
+            step(kind, "lost-back.{tenant}", compensation_behaviour=Behaviour(lose_answer=1)),
+            *failing_at(1, 0),
+        ],
+    )
     for kind in range(4)
 )
 LOST_CASES = tuple(
-    Case(name=f"lost-answer-{kind}", feeds=IDS,
-         nodes=[step(kind, "lost.{tenant}", behaviour=Behaviour(lose_answer=2),
-                     retry=Retry(initial_ms=50))])
+    Case(
+        name=f"lost-answer-{kind}",
+        feeds=IDS,
+        nodes=[
+            step(
+                kind,
+                "lost.{tenant}",
+                behaviour=Behaviour(lose_answer=2),
+                retry=Retry(initial_ms=50),
+            )
+        ],
+    )
     for kind in range(4)
 )
 RETRY_CASES = tuple(
-    Case(name=f"retry-{kind}", feeds=IDS,
-         nodes=[step(kind, "retry.{tenant}", behaviour=Behaviour(fail=2),
-                     retry=Retry(initial_ms=50))])
+    Case(
+        name=f"retry-{kind}",
+        feeds=IDS,
+        nodes=[
+            step(kind, "retry.{tenant}", behaviour=Behaviour(fail=2), retry=Retry(initial_ms=50))
+        ],
+    )
     for kind in range(4)
 )
 CONTINUED = Case(
-    name="continued", feeds=IDS, needs=frozenset({"continue_as_new"}),
-    nodes=[step(0, "before.{tenant}", behaviour=Behaviour(lose_answer=1)), ContinueAsNew(),
-           step(1, "after.{tenant}", behaviour=Behaviour(lose_answer=1)), ContinueAsNew(),
-           *failing_at(1, 0)],
+    name="continued",
+    feeds=IDS,
+    needs=frozenset({"continue_as_new"}),
+    nodes=[
+        step(0, "before.{tenant}", behaviour=Behaviour(lose_answer=1)),
+        ContinueAsNew(),
+        step(1, "after.{tenant}", behaviour=Behaviour(lose_answer=1)),
+        ContinueAsNew(),
+        *failing_at(1, 0),
+    ],
 )
 SUITE = Suite(
     name="idempotency",
     feeds=("INV-IDEM-1", "INV-IDEM-4", "INV-IDEM-6", "INV-IDEM-8"),
     cases=(*CRASH_CASES, *LOST_CASES, *LOST_BACK_CASES, *RETRY_CASES, CONTINUED),
     acts=(
-        Act(name="start-dedupe", feeds=("INV-IDEM-6",),
-            call="scenarios.conformance.acts.starts:start_many_times"),
+        Act(
+            name="start-dedupe",
+            feeds=("INV-IDEM-6",),
+            call="scenarios.conformance.acts.starts:start_many_times",
+        ),
     ),
 )
 

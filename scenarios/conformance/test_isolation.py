@@ -11,10 +11,16 @@ from scenarios.conformance.shapes import failing_at, steps
 # the same workflow ids and saga ids in every tenant at the same time; only the inputs tell them
 # apart, so anything that crosses shows
 TWINS = tuple(
-    Case(name=f"twin-{number}", feeds=("INV-ISO-8",),
-         nodes=[step(number, f"secret-{number}.{{tenant}}", amount=f"{number}-{{tenant}}"),
-                Wait(signal="go"), *steps(2, first=number + 1)],
-         script=(Signal(name="go", id=f"go-{number}-{{tenant}}"),))
+    Case(
+        name=f"twin-{number}",
+        feeds=("INV-ISO-8",),
+        nodes=[
+            step(number, f"secret-{number}.{{tenant}}", amount=f"{number}-{{tenant}}"),
+            Wait(signal="go"),
+            *steps(2, first=number + 1),
+        ],
+        script=(Signal(name="go", id=f"go-{number}-{{tenant}}"),),
+    )
     for number in range(8)
 )
 SUITE = Suite(
@@ -23,16 +29,30 @@ SUITE = Suite(
     cases=(
         *TWINS,
         Case(name="twin-undone", feeds=("INV-ISO-8",), nodes=failing_at(3, 2)),
-        Case(name="twin-continued", feeds=("INV-ISO-8",), needs=frozenset({"continue_as_new"}),
-             nodes=[*steps(1), ContinueAsNew(), *steps(1, first=1)]),
+        Case(
+            name="twin-continued",
+            feeds=("INV-ISO-8",),
+            needs=frozenset({"continue_as_new"}),
+            nodes=[*steps(1), ContinueAsNew(), *steps(1, first=1)],
+        ),
     ),
     acts=(
-        Act(name="task-tokens", feeds=("INV-ISO-6",),
-            call="scenarios.conformance.acts.tokens:replay_tokens"),
-        Act(name="cross-namespace-commands", feeds=("INV-ISO-7",),
-            call="scenarios.conformance.acts.crossing:command_across"),
-        Act(name="twins-queried", feeds=("INV-ISO-8",), when="after",
-            call="scenarios.conformance.acts.queries:query_twins"),
+        Act(
+            name="task-tokens",
+            feeds=("INV-ISO-6",),
+            call="scenarios.conformance.acts.tokens:replay_tokens",
+        ),
+        Act(
+            name="cross-namespace-commands",
+            feeds=("INV-ISO-7",),
+            call="scenarios.conformance.acts.crossing:command_across",
+        ),
+        Act(
+            name="twins-queried",
+            feeds=("INV-ISO-8",),
+            when="after",
+            call="scenarios.conformance.acts.queries:query_twins",
+        ),
     ),
 )
 

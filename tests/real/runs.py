@@ -1,4 +1,4 @@
-"""Running the command line as a user does, in a session of its own, with a tool cache of its own."""
+"""Running the command line as a user does, in a session and with a tool cache of its own."""
 
 from __future__ import annotations
 

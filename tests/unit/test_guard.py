@@ -1,4 +1,4 @@
-"""The guard of a child: whatever becomes of the supervisor, the child's group does not outlive it."""
+"""The guard of a child: whatever becomes of the supervisor, the child's group ends with it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Guarded:
         lifeline_read, self.lifeline = os.pipe()
         report, report_write = os.pipe()
         self.report = report
+        pipes = (str(lifeline_read), str(report_write))
         self.popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(GUARD), str(lifeline_read), str(report_write), "--"]
-            + [*command],
+            [sys.executable, "-I", "-S", str(GUARD), *pipes, "--", *command],
             stdout=subprocess.PIPE,
             pass_fds=(lifeline_read, report_write),
             start_new_session=True,
@@ -43,8 +43,13 @@ class Guarded:
         os.close(lifeline_read)
         os.close(report_write)
 
+    def line(self) -> bytes:
+        """The next line of output."""
+        assert self.popen.stdout is not None
+        return self.popen.stdout.readline()
+
     def output(self) -> bytes:
-        """All output; it ends when nobody of the group is left."""
+        """All output that is left; it ends when nobody of the group does any more."""
         assert self.popen.stdout is not None
         return self.popen.stdout.read()
 
@@ -53,20 +58,19 @@ def test_when_the_supervisor_is_gone_the_whole_group_is() -> None:
     guarded = Guarded("sh", "-c", HOLDS_ITS_OUTPUT)
     child = int(os.read(guarded.report, 20))
     assert os.getpgid(child) == child
+    assert guarded.line()  # its own child runs as well, and holds the output
     os.close(guarded.lifeline)
-    below = int(guarded.output())
+    assert guarded.output() == b""
     assert guarded.popen.wait(5) == 137
     assert start_time(child) is None
-    assert start_time(below) is None
 
 
 def test_a_supervisor_that_died_before_it_was_told_the_pid_leaves_nothing_either() -> None:
     guarded = Guarded("sh", "-c", HOLDS_ITS_OUTPUT)
     os.close(guarded.report)
     os.close(guarded.lifeline)
-    below = guarded.output()
+    guarded.output()
     assert guarded.popen.wait(5) == 137
-    assert not below or start_time(int(below)) is None
 
 
 def test_a_child_that_ends_takes_along_what_it_left_in_its_group() -> None:
@@ -193,28 +197,22 @@ async def test_a_start_that_is_cancelled_leaves_no_child(
     tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C in the moment between the start of a guard and the report of its child's pid."""
-    asked, may_answer = asyncio.Event(), asyncio.Event()
-    original = asyncio.to_thread
 
-    async def slowly(*args: object) -> object:
-        asked.set()
-        await may_answer.wait()
-        return await original(*args)  # type: ignore[arg-type]
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
 
-    monkeypatch.setattr("harness.platform.child.asyncio.to_thread", slowly)
-    pid_file = tmp_path / "pid"
+    monkeypatch.setattr("harness.platform.child.asyncio.to_thread", never)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    in_thread = asyncio.get_running_loop().run_in_executor
     async with Children(registry, tmp_path) as children:
-        script = f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; sleep 60"
+        script = f"exec 9> {pipe}; echo $$ >&9; sleep 60"
         starting = asyncio.create_task(children.start("worker", ["sh", "-c", script]))
-        await asked.wait()
-        while not pid_file.exists():
-            await asyncio.sleep(0.01)
-        starting.cancel()
-        await asyncio.wait({starting})
-    pid = int(pid_file.read_text())
-    async with asyncio.timeout(5):
-        while start_time(pid) is not None:
-            await asyncio.sleep(0.01)
+        with await in_thread(None, pipe.open) as said:
+            assert await in_thread(None, said.readline)
+            starting.cancel()
+            await asyncio.wait({starting})
+            await asyncio.wait_for(in_thread(None, said.read), 5)  # until nobody holds the pipe
 
 
 async def test_a_child_that_is_gone_can_be_told_and_signalled_without_harm(

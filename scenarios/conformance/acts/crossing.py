@@ -30,11 +30,13 @@ EFFECTS = {
 async def command_across(drive: Drive) -> None:
     """Each kind of command, from each of the first two tenants into the other."""
     first, second = drive.tenants[0], drive.tenants[1]
-    await asyncio.gather(*(
-        _one(drive, sender, victim, kind)
-        for sender, victim in ((first, second), (second, first))
-        for kind in KINDS
-    ))
+    await asyncio.gather(
+        *(
+            _one(drive, sender, victim, kind)
+            for sender, victim in ((first, second), (second, first))
+            for kind in KINDS
+        )
+    )
 
 
 async def _one(drive: Drive, sender: TenantPlan, victim: TenantPlan, kind: str) -> None:
@@ -51,14 +53,27 @@ async def _one(drive: Drive, sender: TenantPlan, victim: TenantPlan, kind: str) 
 async def _command(drive: Drive, probe: Probe, target: Probe, kind: str, across: bool) -> None:
     child_id = f"{probe.workflow_id}-child"
     args = {"kind": kind, "across": across, "from": probe.tenant.name, "to": target.tenant.name}
-    about: dict[str, Any] = {"suite": "isolation", "tenant": probe.tenant.name,
-                             "workflow_id": probe.workflow_id, "run_id": probe.run_id}
+    about: dict[str, Any] = {
+        "suite": "isolation",
+        "tenant": probe.tenant.name,
+        "workflow_id": probe.workflow_id,
+        "run_id": probe.run_id,
+    }
     task = await poll_workflow_task(probe)
     command = _COMMANDS[kind](target, child_id)
-    await drive.call("cross-namespace-command",
-                     answer_workflow_task(probe, task.task_token, [command]), args=args, **about)
-    await drive.call("cross-namespace-effect", _effect(target, kind, child_id, expected=not across),
-                     args=args, show=lambda seen: {"effect": seen}, **about)
+    await drive.call(
+        "cross-namespace-command",
+        answer_workflow_task(probe, task.task_token, [command]),
+        args=args,
+        **about,
+    )
+    await drive.call(
+        "cross-namespace-effect",
+        _effect(target, kind, child_id, expected=not across),
+        args=args,
+        show=lambda seen: {"effect": seen},
+        **about,
+    )
 
 
 async def _effect(target: Probe, kind: str, child_id: str, *, expected: bool) -> bool:

@@ -13,21 +13,31 @@ AT_ONCE = 8
 
 async def query_twins(drive: Drive) -> None:
     """Ask every saga of the isolation suite for its state, from each tenant."""
-    await _query(drive, [each for each in drive.tracked if "/isolation/twin" in each.workflow_id],
-                 "state")
+    await _query(
+        drive, [each for each in drive.tracked if "/isolation/twin" in each.workflow_id], "state"
+    )
 
 
 async def query_closed_runs(drive: Drive) -> None:
     """Ask every saga of the restarted worker for its state: it must replay the whole history."""
-    runs = [each for each in drive.tracked if "/determinism/" in each.workflow_id
-            or "/idempotency/crash" in each.workflow_id]
+    runs = [
+        each
+        for each in drive.tracked
+        if "/determinism/" in each.workflow_id or "/idempotency/crash" in each.workflow_id
+    ]
     for run, answer in await _query(drive, runs, "closed-state"):
         failed = isinstance(answer, BaseException)
-        drive.writer.write(Replay(
-            **now(), mode="query", tenant=run.tenant, workflow_id=run.workflow_id,
-            run_id=run.run_id, ending=Ending.FAIL if failed else Ending.OK,
-            message=str(answer)[:300] if failed else "",
-        ))
+        drive.writer.write(
+            Replay(
+                **now(),
+                mode="query",
+                tenant=run.tenant,
+                workflow_id=run.workflow_id,
+                run_id=run.run_id,
+                ending=Ending.FAIL if failed else Ending.OK,
+                message=str(answer)[:300] if failed else "",
+            )
+        )
 
 
 async def _query(drive: Drive, runs: list[Tracked], name: str) -> list[tuple[Tracked, Any]]:
@@ -37,8 +47,13 @@ async def _query(drive: Drive, runs: list[Tracked], name: str) -> list[tuple[Tra
         handle = drive.clients[run.tenant].get_workflow_handle(run.workflow_id)
         async with gate:
             return run, await drive.call(
-                name, handle.query("state"), suite="isolation", tenant=run.tenant,
-                workflow_id=run.workflow_id, run_id=run.run_id, deadline_s=15,
+                name,
+                handle.query("state"),
+                suite="isolation",
+                tenant=run.tenant,
+                workflow_id=run.workflow_id,
+                run_id=run.run_id,
+                deadline_s=15,
                 show=lambda state: state,
             )
 

@@ -43,8 +43,9 @@ async def start_probe(drive: Drive, tenant: TenantPlan, name: str) -> Probe:
     client = drive.clients[tenant.name]
     workflow_id = drive.workflow_id("probe", name)
     queue = f"{workflow_id}-queue"
-    handle = await client.start_workflow(PROBE_TYPE, id=workflow_id, task_queue=queue,
-                                         execution_timeout=timedelta(minutes=5))
+    handle = await client.start_workflow(
+        PROBE_TYPE, id=workflow_id, task_queue=queue, execution_timeout=timedelta(minutes=5)
+    )
     run_id = handle.first_execution_run_id or ""
     drive.track(tenant.name, workflow_id, run_id)
     return Probe(tenant=tenant, client=client, workflow_id=workflow_id, run_id=run_id, queue=queue)
@@ -54,20 +55,24 @@ async def poll_workflow_task(probe: Probe) -> PollWorkflowTaskQueueResponse:
     """Take the probe's next workflow task."""
     while True:
         task = await probe.client.workflow_service.poll_workflow_task_queue(
-            PollWorkflowTaskQueueRequest(namespace=probe.tenant.namespace, identity=IDENTITY,
-                                         task_queue=TaskQueue(name=probe.queue)),
+            PollWorkflowTaskQueueRequest(
+                namespace=probe.tenant.namespace,
+                identity=IDENTITY,
+                task_queue=TaskQueue(name=probe.queue),
+            ),
             timeout=timedelta(seconds=20),
         )
         if task.task_token:
             return task
 
 
-async def answer_workflow_task(probe: Probe, task_token: bytes,
-                               commands: Sequence[Command]) -> Any:
+async def answer_workflow_task(probe: Probe, task_token: bytes, commands: Sequence[Command]) -> Any:
     """Complete a workflow task with these commands."""
     return await probe.client.workflow_service.respond_workflow_task_completed(
         RespondWorkflowTaskCompletedRequest(
-            namespace=probe.tenant.namespace, task_token=task_token, commands=commands,
+            namespace=probe.tenant.namespace,
+            task_token=task_token,
+            commands=commands,
             identity=IDENTITY,
         )
     )
@@ -86,8 +91,11 @@ async def scheduled_activity(probe: Probe, activity_id: str) -> bytes:
     await answer_workflow_task(probe, task.task_token, [command])
     while True:
         taken = await probe.client.workflow_service.poll_activity_task_queue(
-            PollActivityTaskQueueRequest(namespace=probe.tenant.namespace, identity=IDENTITY,
-                                         task_queue=TaskQueue(name=probe.queue)),
+            PollActivityTaskQueueRequest(
+                namespace=probe.tenant.namespace,
+                identity=IDENTITY,
+                task_queue=TaskQueue(name=probe.queue),
+            ),
             timeout=timedelta(seconds=20),
         )
         if taken.task_token:
@@ -95,10 +103,13 @@ async def scheduled_activity(probe: Probe, activity_id: str) -> bytes:
 
 
 async def request_cancel(probe: Probe) -> None:
-    """Have the probe's workflow ask its activity to cancel, which alone allows it to be canceled."""
+    """Have the workflow ask its activity to cancel, which alone allows it to be canceled."""
     handle = probe.client.get_workflow_handle(probe.workflow_id, run_id=probe.run_id)
-    scheduled = [event.event_id for event in (await handle.fetch_history()).events
-                 if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
+    scheduled = [
+        event.event_id
+        for event in (await handle.fetch_history()).events
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    ]
     await handle.signal("wake")
     task = await poll_workflow_task(probe)
     command = Command(command_type=CommandType.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK)
@@ -116,8 +127,10 @@ async def end_probe(probe: Probe) -> None:
     """Terminate the probe's workflow."""
     await probe.client.workflow_service.terminate_workflow_execution(
         TerminateWorkflowExecutionRequest(
-            namespace=probe.tenant.namespace, reason="probe done",
-            workflow_execution=WorkflowExecution(workflow_id=probe.workflow_id,
-                                                 run_id=probe.run_id),
+            namespace=probe.tenant.namespace,
+            reason="probe done",
+            workflow_execution=WorkflowExecution(
+                workflow_id=probe.workflow_id, run_id=probe.run_id
+            ),
         )
     )

@@ -56,17 +56,22 @@ class Attempt:
 async def replay_tokens(drive: Drive) -> None:
     """Each method in each variant against an open activity of its own, both ways."""
     first, second = drive.tenants[0], drive.tenants[1]
-    await asyncio.gather(*(
-        _one(drive, owner, other, method, variant)
-        for owner, other in ((first, second), (second, first))
-        for method, variant in _variants()
-    ))
+    await asyncio.gather(
+        *(
+            _one(drive, owner, other, method, variant)
+            for owner, other in ((first, second), (second, first))
+            for method, variant in _variants()
+        )
+    )
 
 
 def _variants() -> list[tuple[str, str]]:
     return [
-        *((method, variant) for method in BY_TOKEN
-          for variant in ("other namespace", "bit-flipped token")),
+        *(
+            (method, variant)
+            for method in BY_TOKEN
+            for variant in ("other namespace", "bit-flipped token")
+        ),
         *((method, "other namespace") for method in BY_ID),
     ]
 
@@ -79,16 +84,35 @@ async def _one(drive: Drive, owner: Any, other: Any, method: str, variant: str) 
         await request_cancel(probe)
     before = await history_length(probe)
     args = {"method": method, "variant": variant, "owner": owner.name, "caller": other.name}
-    await _call(drive, probe, other.name, method, args,
-                _request(probe, method, variant, token, other.namespace))
+    await _call(
+        drive,
+        probe,
+        other.name,
+        method,
+        args,
+        _request(probe, method, variant, token, other.namespace),
+    )
     after = await history_length(probe)
-    await drive.call("task-token-state", _value({"before": before, "after": after}),
-                     suite="isolation", case=name, tenant=owner.name,
-                     workflow_id=probe.workflow_id, run_id=probe.run_id, args=args, show=_same)
+    await drive.call(
+        "task-token-state",
+        _value({"before": before, "after": after}),
+        suite="isolation",
+        case=name,
+        tenant=owner.name,
+        workflow_id=probe.workflow_id,
+        run_id=probe.run_id,
+        args=args,
+        show=_same,
+    )
     # the control: the owner's own call, with the true token, does what it says
-    await _call(drive, probe, owner.name, method, {**args, "variant": "owner",
-                                                   "caller": owner.name},
-                _request(probe, method, "owner", token, owner.namespace))
+    await _call(
+        drive,
+        probe,
+        owner.name,
+        method,
+        {**args, "variant": "owner", "caller": owner.name},
+        _request(probe, method, "owner", token, owner.namespace),
+    )
     await end_probe(probe)
 
 
@@ -102,8 +126,13 @@ def _same(value: Any) -> Any:
 
 def _request(probe: Probe, method: str, variant: str, token: bytes, namespace: str) -> Any:
     if method in BY_ID:
-        return BY_ID[method](namespace=namespace, workflow_id=probe.workflow_id,
-                             run_id=probe.run_id, activity_id=ACTIVITY_ID, identity=IDENTITY)
+        return BY_ID[method](
+            namespace=namespace,
+            workflow_id=probe.workflow_id,
+            run_id=probe.run_id,
+            activity_id=ACTIVITY_ID,
+            identity=IDENTITY,
+        )
     if variant == "bit-flipped token":
         namespace = probe.tenant.namespace
         token = _forged(token, probe.run_id)
@@ -117,8 +146,16 @@ def _forged(token: bytes, run_id: str) -> bytes:
     return token.replace(whole, bytes([whole[0] ^ 0x01]) + whole[1:])
 
 
-async def _call(drive: Drive, probe: Probe, caller: str, method: str, args: dict[str, Any],
-                request: Any) -> None:
+async def _call(
+    drive: Drive, probe: Probe, caller: str, method: str, args: dict[str, Any], request: Any
+) -> None:
     call: Awaitable[Any] = getattr(drive.clients[caller].workflow_service, method)(request)
-    await drive.call("task-token", call, suite="isolation", tenant=probe.tenant.name,
-                     workflow_id=probe.workflow_id, run_id=probe.run_id, args=args)
+    await drive.call(
+        "task-token",
+        call,
+        suite="isolation",
+        tenant=probe.tenant.name,
+        workflow_id=probe.workflow_id,
+        run_id=probe.run_id,
+        args=args,
+    )
