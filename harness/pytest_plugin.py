@@ -10,14 +10,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.checks.verdict import Verdict
-from harness.outcome import Outcome
+from harness.outcome import Outcome, worst
 
 TRIAL = pytest.StashKey[Path]()
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
@@ -72,16 +72,33 @@ def _verdicts(config: pytest.Config, items: list[pytest.Item]) -> dict[str, Verd
     if VERDICTS not in config.stash:
         from harness.judging import read_verdicts
 
+        config.stash[VERDICTS] = {}
         given = config.getoption("--trial")
         folder = Path(given) if given else _driven(config, items)
-        config.stash[TRIAL] = folder
-        config.stash[VERDICTS] = {v.id: v for v in read_verdicts(folder).verdicts}
+        if folder is not None:
+            config.stash[TRIAL] = folder
+            config.stash[VERDICTS] = _worst(read_verdicts(folder).verdicts)
     return config.stash[VERDICTS]
 
 
-def _driven(config: pytest.Config, items: list[pytest.Item]) -> Path:
-    """One drive of what the selected items need, by the supervisor."""
-    asked = sorted({asked for item in items if (asked := _asked(item))})
+def _worst(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    """One verdict for each ID: of several, for several subjects, the one that counts most."""
+    found: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        known = found.get(verdict.id)
+        if known is None or worst([known.outcome, verdict.outcome]) is not known.outcome:
+            found[verdict.id] = verdict
+    return found
+
+
+def _driven(config: pytest.Config, items: list[pytest.Item]) -> Path | None:
+    """One drive of what the selected items need, by the supervisor; None if they need none."""
+    from harness.checks.table import PROFILES
+
+    selected = {_asked(item) for item in items}
+    asked = [each for each in PROFILES["core"] if each in selected]
+    if not asked:
+        return None
     folder = Path(tempfile.mkdtemp(prefix="trial-", dir=_out(config)))
     command = [sys.executable, "-m", "harness", "verify", "--no-show", "--out", str(folder)]
     if target := config.getoption("--target"):
@@ -150,4 +167,17 @@ def verdict(
 ) -> Shown:
     """The verdict of this item's catalogue ID."""
     judged = _verdicts(request.config, request.session.items)
+    if request.param not in judged:
+        pytest.fail(
+            f"INCONCLUSIVE {request.param}: no verdict; it is driven by `harness load` or "
+            "`harness chaos`, show theirs with --trial DIR",
+            pytrace=False,
+        )
     return Shown(judged[request.param], request.config.stash[TRIAL], record_property)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if TRIAL in config.stash:
+        terminalreporter.write_line(f"trial: {config.stash[TRIAL]}")

@@ -99,7 +99,8 @@ def as_text(matrix: Matrix) -> str:
 
 
 def _expected(row: Row) -> str:
-    return ", ".join(row.mutant.expected)
+    first, *others = row.mutant.expected
+    return f"{first} and {len(others)} others" if others else first
 
 
 def _declared(matrix: Matrix) -> list[str]:

@@ -129,7 +129,7 @@ def to_json(program: SagaProgram) -> dict[str, Any]:
 
 
 def from_json(plain: dict[str, Any]) -> SagaProgram:
-    """The inverse of `to_json`; raises `msgspec.ValidationError` for a program that does not fit."""
+    """The inverse of `to_json`; raises `msgspec.ValidationError` for what does not fit."""
     return msgspec.convert(plain, SagaProgram)
 
 

@@ -20,7 +20,8 @@ from harness.drive.plan import EnginePlan, TenantPlan
 from harness.errors import UnavailableError
 
 RETENTION_DAYS = 90
-CONNECT_WITHIN_S = 20.0
+STARTED_WITHIN_S = 20.0
+REACHED_WITHIN_S = 5.0
 
 
 async def connect_all(engine: EnginePlan, tenants: list[TenantPlan]) -> dict[str, Client]:
@@ -28,14 +29,18 @@ async def connect_all(engine: EnginePlan, tenants: list[TenantPlan]) -> dict[str
 
     Raises `UnavailableError` for what cannot be reached.
     """
-    first = await one_client(engine, tenants[0].namespace, within_s=CONNECT_WITHIN_S)
+    ours = engine.register_namespaces  # it may still be starting; any other runs, or does not
+    within_s = STARTED_WITHIN_S if ours else REACHED_WITHIN_S
+    first = await one_client(engine, tenants[0].namespace, within_s=within_s)
     clients = {tenants[0].name: first}
     for tenant in tenants[1:]:
-        clients[tenant.name] = await one_client(engine, tenant.namespace, within_s=5)
+        clients[tenant.name] = await one_client(engine, tenant.namespace, REACHED_WITHIN_S)
     for tenant in tenants:
-        if engine.register_namespaces:
+        if ours:
             await _register(first, tenant.namespace)
-        await describe_namespace(clients[tenant.name], tenant.namespace, engine.address)
+        await describe_namespace(
+            clients[tenant.name], tenant.namespace, engine.address, attempts=50 if ours else 3
+        )
     return clients
 
 

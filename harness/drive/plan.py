@@ -49,7 +49,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     lacks: list[str] = []
     allowed: list[str] = []
     horizon_s: float = 60.0
-    event_lag_ms: int = 10_000
+    event_lag_ms: int = 30_000
     defects: list[str] = []
     steady: Steady | None = None
 

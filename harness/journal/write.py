@@ -30,6 +30,7 @@ class SegmentWriter:
         self._digest = hashlib.sha256()
         self._records = 0
         self._buffer = bytearray()
+        self._failure: OSError | None = None
         self._file: BinaryIO | None = self.path.open("xb", buffering=0)
         self._append(
             Header(
@@ -39,7 +40,12 @@ class SegmentWriter:
         self.flush()
 
     def write(self, record: Record) -> None:
-        """Append one record; a closed segment raises `ValueError`, so that nothing gets lost."""
+        """Append one record; a closed segment raises `ValueError`, so that nothing gets lost.
+
+        After a write that failed, every other one fails with the same `OSError`.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self._file is None:
             raise ValueError(f"{self.path}: this segment has ended")
         self._append(record)
@@ -56,7 +62,8 @@ class SegmentWriter:
             try:
                 while view:  # an unbuffered write may be short
                     view = view[self._file.write(view) :]
-            except OSError:
+            except OSError as error:
+                self._failure = error
                 self._end()  # something is missing now: no footer may vouch for the rest
                 raise
 

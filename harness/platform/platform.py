@@ -26,7 +26,9 @@ from harness.tools.temporal import find_temporal
 
 DOUBLES_READY_S = 15.0
 ENGINE_TRIES = 3
-ENGINE_LISTENS_S = 20.0
+ENGINE_SERVES_S = 20.0
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # and empty settings
+HTTP2_FRAME_HEAD = 9
 PDP_DEADLINE_MS = 1000
 SERVICE_DEADLINE_MS = {"calm": 2000, "crash": 8000}
 
@@ -99,9 +101,10 @@ class Platform:
             )
             self.engine = engine = await self._children.start("engine", command)
             self.address = f"127.0.0.1:{port}"
-            if await _listens(engine, port):
+            if await _serves(engine, port):
                 self.happened(engine, "started")
                 return
+            await engine.kill()
         raise UnavailableError(f"engine: does not start{engine.tail()}")
 
     async def start_doubles(self) -> Doubles:
@@ -275,17 +278,20 @@ def _cwd(given: str | None) -> Path | None:
     return Path(given) if given else None
 
 
-async def _listens(engine: Child, port: int) -> bool:
-    """Wait until the engine listens; False if it ends instead, or never does.
+async def _serves(engine: Child, port: int) -> bool:
+    """Wait until the engine serves; False if it ends instead, or never does.
 
-    It looks for further ports itself, and ends when another process was quicker to take one.
+    It looks for further ports itself, and ends when another process was quicker to take one; that
+    it accepts a connection says nothing yet.
     """
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ENGINE_LISTENS_S):
+        async with asyncio.timeout(ENGINE_SERVES_S):
             while engine.running:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    return engine.running
+                with contextlib.suppress(OSError, EOFError):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    with contextlib.closing(writer):
+                        writer.write(HTTP2_GREETING)
+                        await reader.readexactly(HTTP2_FRAME_HEAD)
+                        return True
                 await asyncio.sleep(0.02)
     return False

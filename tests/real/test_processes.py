@@ -1,75 +1,134 @@
-"""Nothing is left over: after an interrupt, after a kill, after a failure to begin."""
+"""Whatever happens to the harness, nothing of it is left, and what was recorded can be judged."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.real.runs import gone, harness, recorded_children, started, wait_for_role
+from tests.real.commands import Place, ended, kill, lives, manifest
 
 pytestmark = pytest.mark.real
+GONE_WITHIN_S = 3.0
+DRIVING = "driving"
 
 
-def test_a_killed_supervisor_leaves_no_process_and_the_next_run_is_clean(tmp_path: Path) -> None:
-    """SIGKILL in the middle: the guards end every group, the next start sweeps the record."""
-    cache, out = tmp_path / "cache", tmp_path / "trial"
-    with started("verify", "INV-DET-4", "--out", out, cache=cache) as process:
-        children = wait_for_role(cache, "worker-crash")
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    assert not gone(children, within_s=5)
-    assert {"engine", "doubles", "drive"} <= set(children)
-
-    refused = harness("recheck", out, cache=cache)
-    assert refused.code == 64
-    assert "--salvage" in refused.err
-
-    again = harness("verify", "INV-ISO-7", "--out", tmp_path / "again", cache=cache)
-    assert again.code == 0, again.err
-    assert not recorded_children(cache)
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    left = made.await_nothing_left(GONE_WITHIN_S)
+    for each in left:
+        kill(int(each.split()[0]))
+    assert left == []
 
 
-def test_what_is_salvaged_from_a_killed_run_is_inconclusive_at_best(tmp_path: Path) -> None:
-    cache, out = tmp_path / "cache", tmp_path / "trial"
-    with started("verify", "INV-ISO-6", "--out", out, cache=cache) as process:
-        wait_for_role(cache, "worker-calm")
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+def test_sigkill_of_the_harness_leaves_no_process_and_the_next_run_is_clean(place: Place) -> None:
+    trial = place.folder / "trial"
+    with place.started("verify", "INV-DET-1", "--out", str(trial)) as supervisor:
+        supervisor.await_line(DRIVING)
+        children, temporary = supervisor.state.children, Path(supervisor.state.folder)
+        roles = {child.role for child in children}
+        assert {"engine", "doubles", "drive", "exporter"} <= roles
+        assert any(role.startswith("worker-crash") for role in roles)
+        groups = {os.getpgid(child.pid) for child in children}
+        assert groups == {child.pid for child in children}, "each leads a group of its own"
+        supervisor.popen.kill()
+        assert [c.role for c in children if not ended(c.pid, GONE_WITHIN_S) and lives(c)] == []
+    assert place.await_nothing_left(GONE_WITHIN_S) == []
+    assert temporary.exists()
 
-    salvaged = harness("recheck", "--salvage", "--format", "json", out, cache=cache)
+    again = place.run("verify", "INV-ISO-6", "--no-show", "--out", str(place.folder / "again"))
+    assert again.returncode == 0, again.stderr
+    assert "left by a run that was killed" not in again.stderr  # there was nothing to end
+    assert not temporary.exists()
+    assert list((place.cache / "running").iterdir()) == []
 
-    assert salvaged.code in (1, 2), salvaged.err
-    assert "pass" not in json.loads(salvaged.out)["counts"]
+    refused = place.run("recheck", str(trial))
+    assert refused.returncode == 64
+    assert "--salvage" in refused.stderr
+    salvaged = place.run("recheck", "--salvage", str(trial), "--format", "json")
+    told = json.loads(salvaged.stdout)
+    assert told["exit_code"] == salvaged.returncode != 0
+    assert (told["ended"], [each["id"] for each in told["verdicts"]]) == ("salvaged", ["INV-DET-1"])
 
 
-@pytest.mark.parametrize("role", ["engine", "worker-calm"])
-def test_an_interrupt_seals_the_trial_and_leaves_nothing(tmp_path: Path, role: str) -> None:
-    """Ctrl-C at set-up and in the drive: a report of what there is, never a pass, nothing left."""
-    cache, out = tmp_path / "cache", tmp_path / "trial"
-    with started("verify", "INV-DET-1", "INV-ISO-8", "--out", out, cache=cache) as process:
-        children = wait_for_role(cache, role)
-        os.kill(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode in (1, 2), err
+def test_what_outlives_even_its_guard_is_ended_by_the_next_run(place: Place) -> None:
+    """The harness and all guards are killed at once: the registry knows what they had started."""
+    with place.started("up", "--without-worker") as supervisor:
+        assert supervisor.popen.stdout is not None
+        assert supervisor.popen.stdout.readline().startswith("# the reference platform is up")
+        children = supervisor.state.children
+        supervisor.popen.send_signal(signal.SIGSTOP)
+        for child in children:
+            kill(psutil.Process(child.pid).ppid())
+        supervisor.popen.kill()
+        supervisor.popen.wait()
+    assert [child.role for child in children if not lives(child)] == []
+    with place.started("up", "--without-worker") as supervisor:
+        supervisor.await_line("left by a run that was killed")
+        assert supervisor.popen.stdout is not None
+        assert supervisor.popen.stdout.readline().startswith("# the reference platform is up")
+        assert [child.role for child in children if lives(child)] == []
+        code, _, _ = supervisor.end(signal.SIGINT)
+    assert code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_an_interrupted_run_is_sealed_judged_and_reported(
+    place: Place, number: signal.Signals
+) -> None:
+    """Exit 2, inconclusive, unless what was recorded shows a failure (1); never 0."""
+    trial = place.folder / "trial"
+    with place.started("verify", "INV-DET-1", "INV-ISO-6", "--out", str(trial)) as supervisor:
+        supervisor.await_line(DRIVING)
+        second = place.run("verify", "INV-ISO-6", "--out", str(trial))
+        assert second.returncode == 64
+        assert "another run is writing there" in second.stderr
+        code, out, err = supervisor.end(number)
+    assert code == 2, err
+    assert "INTERRUPTED" in out
+    assert manifest(trial)["ended"] == "interrupted"
+    assert (trial / "report.html").exists()
+    assert (trial / "junit.xml").exists()
+    assert place.left() == []
+    assert place.run("recheck", str(trial)).returncode == 2
+
+
+def test_ctrl_c_while_the_platform_is_being_set_up_is_no_different(place: Place) -> None:
+    trial = place.folder / "trial"
+    with place.started("verify", "INV-ISO-6", "--out", str(trial)) as supervisor:
+        supervisor.await_line("starting the engine")
+        code, out, err = supervisor.end(signal.SIGINT)
+    assert code == 2, err
+    assert "INTERRUPTED" in out
     assert "Traceback" not in err
-    assert not gone(children, within_s=3)
-    assert json.loads((out / "manifest.json").read_text())["ended"] == "interrupted"
-    assert (out / "report.html").exists()
+    assert (trial / "report.html").exists()
+    assert place.left() == []
 
 
-def test_sigterm_ends_a_platform_that_is_up(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    with started("up", cache=cache) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3)]
-        children = recorded_children(cache)
-        os.kill(process.pid, signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert any("export HARNESS_" in line for line in lines), lines
-    assert {"engine", "doubles"} <= set(children)
-    assert process.returncode == 0
-    assert not gone(children, within_s=3)
+def test_a_second_ctrl_c_waits_for_nobody(place: Place) -> None:
+    with place.started("verify", "INV-DET-1", "--out", str(place.folder / "trial")) as supervisor:
+        supervisor.await_line("starting workers")
+        supervisor.popen.send_signal(signal.SIGINT)
+        code, _, _ = supervisor.end(signal.SIGINT)
+    assert code in (-signal.SIGINT, 2)  # both may have arrived as one
+    assert place.await_nothing_left(GONE_WITHIN_S) == []
+
+
+def test_an_engine_that_goes_away_during_the_run_is_an_observation(place: Place) -> None:
+    """Fail or inconclusive with a report, not an error of the harness."""
+    trial = place.folder / "trial"
+    with place.started("verify", "INV-ISO-8", "--out", str(trial)) as supervisor:
+        supervisor.await_line(DRIVING)
+        (engine,) = [child for child in supervisor.state.children if child.role == "engine"]
+        os.kill(engine.pid, signal.SIGKILL)
+        code, out, err = supervisor.end()
+    assert code in (1, 2), err
+    assert "INV-ISO-8" in out
+    assert (trial / "report.html").exists()

@@ -298,6 +298,18 @@ def move(story: Story, saga_id: str, attempt: int, gap_ms: float) -> None:
             story.set(Effect, moved, saga_id=saga_id, attempt=each.attempt)
 
 
+@pytest.mark.parametrize(("late_sagas", "outcome"), [(1, Outcome.INCONCLUSIVE), (2, Outcome.FAIL)])
+def test_gaps_that_are_mostly_much_too_long_are_the_policys(
+    late_sagas: int, outcome: Outcome
+) -> None:
+    """Eight of eleven gaps, against four of eleven."""
+    story = retries()
+    for saga in range(late_sagas):
+        for attempt in range(2, 6):
+            move(story, f"s-gaps-{saga}", attempt, 60_000)
+    assert story.judge(DUR_7).outcome is outcome
+
+
 @pytest.mark.parametrize(
     ("attempt", "expected"), [(1, 200), (2, 400), (3, 800), (4, 1000), (5000, 1000)]
 )
@@ -325,9 +337,12 @@ def test_a_gap_may_be_a_fifth_shorter_than_nominal(gap_ms: float, outcome: Outco
         assert "after attempt 1" in clause(story, DUR_7, "too early")
 
 
-@pytest.mark.parametrize(("gap_ms", "outcome"), [(5000, Outcome.PASS), (5000.1, Outcome.FAIL)])
+@pytest.mark.parametrize(
+    ("gap_ms", "outcome"), [(5000, Outcome.PASS), (5000.1, Outcome.INCONCLUSIVE)]
+)
 def test_a_gap_may_be_three_times_and_two_seconds_long(gap_ms: float, outcome: Outcome) -> None:
-    """In what was driven for it; elsewhere workers are killed on purpose."""
+    """In what was driven for it; elsewhere workers are killed on purpose. One longer one alone may
+    be the machine's doing."""
     story = retries()
     move(story, "s-gaps-0", 5, gap_ms)
     assert story.judge(DUR_7).outcome is outcome

@@ -85,7 +85,7 @@ def meaning(parameters: Mapping[str, Any]) -> Meaning:
     final = parameters.get("activity_failed_event", "final") == "final"
     return Meaning(
         types=tuple((event, prefix + name) for event, name in types.items() if name != "none"),
-        lag_ms=int(parameters.get("event_lag_ms", 10_000)),
+        lag_ms=int(parameters.get("event_lag_ms", 30_000)),
         each_attempt="" if final else prefix + types["ACTIVITY_TASK_FAILED"],
     )
 

@@ -1,0 +1,1 @@
+"""Figures that have a bound: `python -m tests.benchmarks` (`make bench`)."""
