@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from harness.platform.breakage import Breakage
-
-PATIENT: Final[Mapping[str, Any]] = {"event_lag_ms": 30_000}
-"""Where audit events are not what is broken, those of several platforms on one machine may lag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ class Mutant:
     breakage: Breakage
     collateral: Mapping[str, str] = field(default_factory=dict)
     cases: tuple[str, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=lambda: PATIENT)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     arm: str = "verify"
     profile: str = "core"
     equivalent: bool = False

@@ -19,6 +19,7 @@ from harness.run.mutants import Fate, Matrix, Row, jobs_by_cores, run_mutants
 from harness.run.request import Request
 
 WIDTH = 100
+MOST_IDS = 2  # more of the expected ones would not fit a line
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,9 +47,10 @@ def chosen_mutants(names: Sequence[str], profile: str, *, equivalents: bool) -> 
     known = {name for mutant in mutants for name in (mutant.name, *mutant.expected)}
     unknown = [name for name in names if name not in known]
     if unknown:
+        what = "equivalent" if equivalents else "mutant"
         raise UsageError(
-            f"no {'equivalent' if equivalents else 'mutant'} is called {unknown[0]!r}, and none "
-            f"is there for such an ID{_close(unknown[0], known)}; all of them: harness catalogue"
+            f"no {what} is called {unknown[0]!r} or is there for such an ID"
+            f"{_close(unknown[0], known)}"
         )
     profiles = {mutant.profile for mutant in mutants}
     if profile and profile not in profiles:
@@ -68,6 +70,8 @@ def broken_as(name: str, request: Request) -> Request:
     mutants = {mutant.name: mutant for mutant in all_mutants()}
     if name not in mutants:
         raise UsageError(f"no mutant is called {name!r}{_close(name, mutants)}")
+    if not request.ours:
+        raise UsageError("mutants are of the reference platform; leave out --target")
     mutant = mutants[name]
     return replace(
         request,
@@ -79,7 +83,7 @@ def broken_as(name: str, request: Request) -> Request:
 
 def _close(name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
+    return f"; did you mean {' or '.join(close)}?" if close else "; see: harness catalogue"
 
 
 def as_text(matrix: Matrix) -> str:
@@ -99,8 +103,10 @@ def as_text(matrix: Matrix) -> str:
 
 
 def _expected(row: Row) -> str:
-    first, *others = row.mutant.expected
-    return f"{first} and {len(others)} others" if others else first
+    expected = row.mutant.expected
+    if len(expected) > MOST_IDS:
+        return f"{expected[0]} and {len(expected) - 1} others"
+    return ", ".join(expected)
 
 
 def _declared(matrix: Matrix) -> list[str]:

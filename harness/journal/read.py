@@ -32,6 +32,7 @@ from harness.journal.records import (
     LoadRun,
     Record,
 )
+from harness.journal.repeats import Repeats
 
 R = TypeVar("R", bound=Record)
 Records = Mapping[type[Record], tuple[Record, ...]]
@@ -130,9 +131,8 @@ def from_records(
     histories: Mapping[str, bytes] | None = None,
 ) -> Journal:
     """A journal made by hand, for the tests of checks."""
-    found: ByKind = {}
-    _index(found, records)
-    return Journal(manifest or hand_made_manifest(), _merged([found]), None, histories)
+    found = _merged([_by_kind(records)])
+    return Journal(manifest or hand_made_manifest(), found, None, histories)
 
 
 def hand_made_manifest(**fields: Any) -> Manifest:
@@ -229,7 +229,7 @@ def read_segment(path: Path, *, complete: bool, sha256: str = "") -> ByKind:
     One that is not `complete` may lack its footer and end in the middle of a line. `sha256` is that
     of the whole file, if it is known.
     """
-    digest = hashlib.sha256()
+    digest, repeats = hashlib.sha256(), Repeats()
     found: ByKind = {}
     try:
         with path.open("rb") as stream:
@@ -240,7 +240,7 @@ def read_segment(path: Path, *, complete: bool, sha256: str = "") -> ByKind:
                 cut = last.rfind(b"\n", 0, len(last) - 1) + 1  # keeps the last line back
                 digest.update(lines := last[:cut])
                 last = last[cut:]
-                _index(found, _decoded(path, lines))
+                _add(found, _decoded(path, lines), repeats)
     except OSError as error:
         raise TruncatedJournal(f"{path}: {error.strerror}; it is part of the trial") from None
     body_sha256 = digest.hexdigest()
@@ -250,7 +250,7 @@ def read_segment(path: Path, *, complete: bool, sha256: str = "") -> ByKind:
         if complete:
             raise TruncatedJournal(f"{path}: it has no footer, so it was cut off")
         if last.endswith(b"\n"):
-            _index(found, _decoded(path, last))
+            _add(found, _decoded(path, last), repeats)
     if sha256 and digest.hexdigest() != sha256:
         raise TamperedJournal(f"{path}: its digest does not match the manifest; it was edited")
     _require_whole(path, found, footer, body_sha256)
@@ -275,6 +275,12 @@ class _Version(msgspec.Struct, tag_field="kind", tag="header"):
     """As much of a header as every version has."""
 
     version: int
+
+
+def _add(found: ByKind, records: Iterable[Record], repeats: Repeats) -> None:
+    for kind, some in _by_kind(records).items():
+        repeats.share(kind, some)
+        found.setdefault(kind, []).extend(some)
 
 
 def _decoded(path: Path, lines: bytes) -> list[Record]:
@@ -314,9 +320,11 @@ def _require_digest(path: Path, sha256: str) -> None:
         raise TamperedJournal(f"{path}: its digest does not match its record; it was edited")
 
 
-def _index(found: ByKind, records: Iterable[Record]) -> None:
+def _by_kind(records: Iterable[Record]) -> ByKind:
+    found: ByKind = {}
     for record in records:
         found.setdefault(type(record), []).append(record)
+    return found
 
 
 def _merged(segments: Iterable[Mapping[type[Record], Sequence[Record]]]) -> Records:

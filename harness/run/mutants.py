@@ -21,7 +21,7 @@ from typing import Final
 from harness.catalogue import load_catalogue
 from harness.checks.table import PROFILES, TABLE
 from harness.checks.verdict import CRASHED, Verdict, judge
-from harness.errors import EvidenceError, HarnessError, UnavailableError
+from harness.errors import EvidenceError, HarnessError, UnavailableError, UsageError
 from harness.journal.read import Journal, read_trial
 from harness.mutant import Mutant
 from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Outcome
@@ -104,7 +104,8 @@ def run_mutants(
 ) -> Matrix:
     """Run every mutant and judge it; ends early, with the rows there are, on SIGINT or SIGTERM.
 
-    The trials are kept below `out`, if it is given.
+    The trials are kept below `out`, if it is given; raises `UsageError` if some are there already,
+    `UnavailableError` if it cannot be written.
     """
     for line in sweep(cache_folder() / "running"):
         progress(line)
@@ -140,7 +141,11 @@ async def _run(
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            raise UsageError(
+                f"{folder.parent}: holds the trials of mutants already; give --out a new folder"
+            )
+        folder.mkdir(parents=True)
     except OSError as error:
         raise UnavailableError(
             f"{folder}: {error.strerror}; the mutants' trials go there, "

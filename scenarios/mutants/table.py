@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from harness.mutant import PATIENT, Mutant
+from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 
 
@@ -680,7 +680,7 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         expected=_EXPORTER,
         defect="Events come in batches, with the declared prefix and one more attribute.",
         breakage=_exporter("prefixed-batches"),
-        parameters={**PATIENT, "event_type_prefix": "com.example."},
+        parameters={"event_type_prefix": "com.example."},
         equivalent=True,
     ),
     Mutant(

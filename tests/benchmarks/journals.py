@@ -58,7 +58,8 @@ def template() -> Story:
     for number, (name, plan) in enumerate(PLANS.items()):
         nodes = [step(number + n, f"item-{n}", retry=Retry()) for n in range(2)]
         case = f"verify-20260101-000000-abcd.{name}-{ending}"
-        told = story.saga(nodes, case=case, feeds=sorted(CHECKED), plan=plan)
+        feeds = sorted(CHECKED)[number :: len(PLANS)]
+        told = story.saga(nodes, case=case, feeds=feeds, plan=plan)
         _asked_and_replayed(story, told.run.workflow_id, told.run.run_id, case)
     story.emit(_with_extensions)
     story.change(Decision, _as_long_as_real)

@@ -18,6 +18,7 @@ from harness.checks.check import Clause
 from harness.checks.table import PROFILES
 from harness.checks.verdict import CRASHED, Verdict
 from harness.cli.mutants import as_json, as_text, chosen_mutants
+from harness.contract.pdp_modes import FAMILIES, MODES
 from harness.doubles.defects import Defect
 from harness.errors import UsageError
 from harness.mutant import Mutant
@@ -94,6 +95,14 @@ def test_the_cases_of_a_mutant_feed_its_checks(mutant: Mutant) -> None:
     fed = [c.name for s in suites for c in s.cases if set(c.feeds) & set(mutant.expected)]
     for pattern in mutant.cases:
         assert fnmatch.filter(fed, pattern), pattern
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_of_ways_to_answer_has_a_mutant(family: str) -> None:
+    """Driven with that family's modes, so that nothing else can have killed it."""
+    modes = [f"mode-{mode.resource}" for mode in MODES if mode.family == family]
+    patterns = [p for m in MUTANTS if m.expected == ("INV-PDP-3",) for p in m.cases]
+    assert any(fnmatch.filter(modes, pattern) for pattern in patterns)
 
 
 @EACH
