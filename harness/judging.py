@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,7 +12,7 @@ from harness.catalogue import load_catalogue
 from harness.checks.table import CHECKED, TABLE
 from harness.checks.verdict import Verdict, judge
 from harness.errors import EvidenceError, UnavailableError
-from harness.journal.read import Journal, read_trial
+from harness.journal.read import Journal, read_trial, without_collections
 from harness.journal.records import UNDECODABLE, Subject
 from harness.outcome import EXIT_FAIL, Outcome, exit_code
 from harness.waivers import apply_waivers, from_record
@@ -48,7 +46,7 @@ def judge_trial(folder: Path, *, salvage: bool = False) -> tuple[Journal, Judgem
 
     Raises an `EvidenceError` when the journal cannot be trusted.
     """
-    with _no_collection():
+    with without_collections():
         journal = read_trial(folder, salvage=salvage)
         judgement = judge_journal(journal)
     try:
@@ -62,18 +60,6 @@ def judge_trial(folder: Path, *, salvage: bool = False) -> tuple[Journal, Judgem
             "judge it again with: harness recheck"
         ) from None
     return journal, judgement
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Evidence is plain data without cycles; collecting would walk all of it, over and over."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def judge_journal(journal: Journal) -> Judgement:

@@ -18,7 +18,7 @@ class Mutant:
     are other IDs that are right to turn red on the same evidence, each with the reason. `cases`
     are patterns of the names of the cases that suffice to bring the defect out; without any, all
     that feed the expected IDs are driven. `parameters` are declared meanings for its run. `arm` is
-    the command that drives it.
+    the command that drives it, with these `options`.
 
     An `equivalent` breaks nothing: its `defect` is another legal way to do it, and its expected
     checks must stay green.
@@ -33,5 +33,6 @@ class Mutant:
     cases: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     arm: str = "verify"
+    options: tuple[str, ...] = ()
     profile: str = "core"
     equivalent: bool = False

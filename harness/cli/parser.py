@@ -126,6 +126,12 @@ def _running(parser: _Parser) -> None:
         metavar="FILE",
         help="reviewed exceptions (default: waivers.yaml, if there is one)",
     )
+    parser.add_argument(
+        "--no-show",
+        action="store_true",
+        help="judge, but do not run pytest over the verdicts or render a report",
+    )
+    parser.add_argument("--mutant", default="", help=argparse.SUPPRESS)  # what `mutants` runs
     _format(parser)
 
 
@@ -149,12 +155,6 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="catalogue IDs (default: the profile)")
     parser.add_argument("--profile", default="core", help="which assertions to ask (default: core)")
-    parser.add_argument(
-        "--no-show",
-        action="store_true",
-        help="judge, but do not run pytest over the verdicts or render a report",
-    )
-    parser.add_argument("--mutant", default="", help=argparse.SUPPRESS)  # what `mutants` runs
     _running(parser)
 
 

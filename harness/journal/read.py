@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import msgspec
 
@@ -156,7 +156,7 @@ def read_trial(trial: Path, *, salvage: bool = False) -> Journal:
     so, or `salvage`), `TamperedJournal` on any digest or count that does not match, be it a
     segment's, a history's or a samples file's, and `UnknownJournalVersion` for a newer journal.
     """
-    with _without_collections():
+    with without_collections():
         try:
             manifest = read_manifest(trial)
         except TruncatedJournal:
@@ -209,8 +209,8 @@ def _segments(trial: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """Nothing that is decoded is garbage, so looking for some only takes time."""
+def without_collections() -> Iterator[None]:
+    """Evidence is plain data without cycles; the collector would walk all of it, over and over."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -233,14 +233,13 @@ def read_segment(path: Path, *, complete: bool, sha256: str = "") -> ByKind:
     found: ByKind = {}
     try:
         with path.open("rb") as stream:
-            last = stream.readline()
+            pieces = _pieces(stream)
+            last = next(pieces)
             _require_header(path, last, complete=complete)
-            while chunk := stream.read(_CHUNK_BYTES):
-                last += chunk
-                cut = last.rfind(b"\n", 0, len(last) - 1) + 1  # keeps the last line back
-                digest.update(lines := last[:cut])
-                last = last[cut:]
-                _add(found, _decoded(path, lines), repeats)
+            for piece in pieces:
+                digest.update(last)
+                _add(found, _decoded(path, last), repeats)
+                last = piece
     except OSError as error:
         raise TruncatedJournal(f"{path}: {error.strerror}; it is part of the trial") from None
     body_sha256 = digest.hexdigest()
@@ -255,6 +254,18 @@ def read_segment(path: Path, *, complete: bool, sha256: str = "") -> ByKind:
         raise TamperedJournal(f"{path}: its digest does not match the manifest; it was edited")
     _require_whole(path, found, footer, body_sha256)
     return found
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """A file in pieces of whole lines; its first and its last line are pieces of their own."""
+    held = stream.readline()
+    while piece := stream.read(_CHUNK_BYTES):
+        yield held
+        held = piece + stream.readline()
+    cut = held.rfind(b"\n", 0, len(held) - 1) + 1
+    if cut:
+        yield held[:cut]
+    yield held[cut:]
 
 
 def _require_header(path: Path, line: bytes, *, complete: bool) -> None:

@@ -31,16 +31,19 @@ REPEATED: Final[Mapping[type[Record], Sequence[str]]] = {
     Operation: ("name", "suite", "case", "tenant", "workflow_id", "run_id", "status"),
     Decision: (
         *("tenant", "saga_id", "workflow_id", "run_id", "direction"),
-        *("action", "resource", "mode", "ended_by"),
+        *("action", "resource", "mode", "ended_by", "idempotency_key"),
     ),
     Effect: (
         *("tenant", "saga_id", "workflow_id", "run_id", "direction"),
-        *("service", "operation", "resource"),
+        *("service", "operation", "resource", "idempotency_key"),
     ),
     Replay: ("mode", "tenant", "workflow_id", "run_id"),
 }
 REPEATED_LISTS: Final[Mapping[type[Record], Sequence[str]]] = {
     Program: ("feeds",),
+    Decision: ("problems",),
+    Effect: ("problems",),
+    Replay: ("differences",),
     AuditEvent: ("headers",),
 }
 # Records of one saga are near each other, so that forgetting now and then costs little.

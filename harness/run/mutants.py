@@ -191,12 +191,10 @@ async def _one(mutant: Mutant, folder: Path, children: Children) -> Row:
             mutant.arm,
             "--mutant",
             mutant.name,
-            "--profile",
-            mutant.profile,
             "--no-show",
             "--out",
             str(folder),
-            *mutant.expected,
+            *_asking(mutant),
         ],
     )
     code = await child.wait(RUN_WITHIN_S)
@@ -209,6 +207,13 @@ async def _one(mutant: Mutant, folder: Path, children: Children) -> Row:
     except EvidenceError as error:
         return Row(mutant=mutant, fate=Fate.NOT_RUN, seconds=seconds, reasons=(str(error),))
     return row_of(mutant, await asyncio.to_thread(_verdicts, mutant, journal), seconds)
+
+
+def _asking(mutant: Mutant) -> tuple[str, ...]:
+    """What is asked of its arm: only `verify` can be asked for a part of its profile."""
+    if mutant.arm == "verify":
+        return ("--profile", mutant.profile, *mutant.options, *mutant.expected)
+    return mutant.options
 
 
 def _why(child: Child, code: int | None) -> str:

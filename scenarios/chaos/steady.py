@@ -17,7 +17,7 @@ from harness.drive.session import Drive
 from harness.journal.records import Gauge, Program, now
 
 GAUGE_EVERY_S = 0.5
-LATEST_S = 120.0  # how long a saga may take over the faults
+RUN_TIMEOUT = timedelta(minutes=10)  # so that a stuck saga is found open
 
 
 async def steady_load(drive: Drive) -> None:
@@ -88,7 +88,7 @@ async def _start_and_wait(drive: Drive, number: int, tenant: TenantPlan) -> None
             to_json(program),
             id=workflow_id,
             task_queue=queue,
-            execution_timeout=timedelta(seconds=LATEST_S),
+            execution_timeout=RUN_TIMEOUT,
         ),
         suite="chaos",
         case=case,
@@ -106,7 +106,7 @@ async def _start_and_wait(drive: Drive, number: int, tenant: TenantPlan) -> None
         tenant=tenant.name,
         workflow_id=workflow_id,
         run_id=started.first_execution_run_id or "",
-        deadline_s=LATEST_S,
+        deadline_s=drive.plan.horizon_s,
         show=shown_result,
     )
 

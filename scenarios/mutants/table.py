@@ -40,6 +40,8 @@ _BY_TYPE: Final = {
     f"EVT-{number}": "each counts the events of its own type" for number in range(1, 7)
 }
 
+_SHORT_LOAD: Final = ("--rate", "4", "--duration", "20")
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     # --- isolation
     Mutant(
@@ -618,6 +620,36 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Activities are tried once less than their policy allows.",
         breakage=_worker("one-attempt-less"),
         cases=("attempts-run-out",),
+    ),
+    # --- load and chaos
+    Mutant(
+        name="first-task-slow",
+        expected=("SLO-START-1",),
+        defect="The worker thinks for a second in the first workflow task of each saga.",
+        breakage=_worker("first-task-slow"),
+        # a limit that leaves the generator room beside two other mutants
+        parameters={"workflow_start_sli": "first_task_completed", "start_p95_limit_ms": 400},
+        arm="load",
+        profile="load",
+        options=_SHORT_LOAD,
+    ),
+    Mutant(
+        name="one-in-five-lost",
+        expected=("SLO-REL-1",),
+        defect="The worker gives one saga in five up, for no reason of the business.",
+        breakage=_worker("one-in-five-lost"),
+        arm="load",
+        profile="load",
+        options=_SHORT_LOAD,
+    ),
+    Mutant(
+        name="dies-with-the-link",
+        expected=("DUR-2",),
+        defect="The worker ends when it loses its link to the engine, and nobody starts it again.",
+        breakage=_worker("dies-with-the-link"),
+        parameters={"horizon_s": 20},
+        arm="chaos",
+        profile="chaos",
     ),
 )
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-from scenarios.mutants import attempts, equivalents, pdp
+from scenarios.mutants import attempts, equivalents, links, pdp
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
     compensation,
@@ -16,6 +16,7 @@ from scenarios.mutants.workflows import (
     retries,
     step_slept_before,
     tenants,
+    under_load,
 )
 from scenarios.reference.pdp import Ruling
 from scenarios.reference.worker import Parts, main
@@ -66,6 +67,10 @@ PARTS: Final[Mapping[str, Parts]] = {
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
+    # load and chaos
+    "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
+    "one-in-five-lost": Parts(workflow=under_load.LosesSome),
+    "dies-with-the-link": Parts(activities=links.dying_with_the_link),
     # equivalents
     "other-habits": Parts(
         authorize=equivalents.other_habits_authorize,

@@ -33,7 +33,7 @@ from harness.journal.records import (
     now,
 )
 from harness.trial import Trial, open_trial
-from tests.unit.journals import Story
+from tests.unit.journals import Story, Told
 
 TOKEN = b"000000000"  # in the template, where each repetition has its number
 MONOTONIC = re.compile(rb'"(at_ns|received_ns|answered_ns|applied_ns|invoked_ns|seq)":([1-9]\d*)')
@@ -60,7 +60,7 @@ def template() -> Story:
         case = f"verify-20260101-000000-abcd.{name}-{ending}"
         feeds = sorted(CHECKED)[number :: len(PLANS)]
         told = story.saga(nodes, case=case, feeds=feeds, plan=plan)
-        _asked_and_replayed(story, told.run.workflow_id, told.run.run_id, case)
+        _asked_and_replayed(story, told.run, case)
     story.emit(_with_extensions)
     story.change(Decision, _as_long_as_real)
     story.change(AuditEvent, lambda event: {"headers": [*HEADERS, *event.headers]})
@@ -68,25 +68,36 @@ def template() -> Story:
     return story
 
 
-def _asked_and_replayed(story: Story, workflow_id: str, run_id: str, case: str) -> None:
+def _asked_and_replayed(story: Story, run: Told, case: str) -> None:
     """What the drive calls beside the start, and the two replays of each history."""
-    who = {"tenant": "alpha", "workflow_id": workflow_id, "run_id": run_id}
+    value = {"tenant": "alpha", "saga_id": f"s-{case}", "completed": [0, 1], "signals": []}
     for name in ("result", "state", "history"):
-        value = {"tenant": "alpha", "saga_id": f"s-{case}", "completed": [0, 1], "signals": []}
-        result = {"status": "COMPLETED", "value": value}
-        about = {"name": name, "suite": "suite", "case": case, "status": "OK"}
         story.add(
             Operation(
                 **story.at(),
-                **who,
-                **about,
+                name=name,
+                suite="suite",
+                case=case,
+                tenant="alpha",
+                workflow_id=run.workflow_id,
+                run_id=run.run_id,
                 ending=Ending.OK,
+                status="OK",
                 invoked_ns=story.now_ns,
-                result=result if name == "result" else None,
+                result={"status": "COMPLETED", "value": value} if name == "result" else None,
             )
         )
     for mode in ("stock", "strict"):
-        story.add(Replay(**story.at(), **who, mode=mode, ending=Ending.OK))
+        story.add(
+            Replay(
+                **story.at(),
+                mode=mode,
+                tenant="alpha",
+                workflow_id=run.workflow_id,
+                run_id=run.run_id,
+                ending=Ending.OK,
+            )
+        )
 
 
 def _with_extensions(event: dict[str, Any]) -> list[dict[str, Any]]:

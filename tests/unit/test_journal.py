@@ -46,6 +46,7 @@ from harness.journal.records import (
     Record,
     Timing,
 )
+from harness.journal.repeats import REPEATED, REPEATED_LISTS
 from harness.journal.write import SegmentWriter
 from harness.trial import Trial, open_trial
 from tests.unit.records import AT, HISTORY, ONE_OF_EACH, SAMPLES
@@ -156,6 +157,19 @@ def test_a_segment_larger_than_a_piece_that_is_read_at_once_comes_back_whole(
     trial = recorded(tmp_path / "trial", many)
     trial.seal(manifest_of(trial))
     assert list(read_trial(trial.folder).of(Gauge)) == many
+
+
+@pytest.mark.parametrize(
+    "kind", sorted({*REPEATED, *REPEATED_LISTS}, key=lambda each: each.__name__)
+)
+def test_what_repeats_is_kept_once_and_reads_the_same(tmp_path: Path, kind: type[Record]) -> None:
+    (record,) = [each for each in ONE_OF_EACH if isinstance(each, kind)]
+    trial = recorded(tmp_path / "trial", [record] * 3)
+    trial.seal(manifest_of(trial))
+    first, *others = read_trial(trial.folder).of(kind)
+    assert [first, *others] == [record] * 3
+    for name in (*REPEATED.get(kind, ()), *REPEATED_LISTS.get(kind, ())):
+        assert all(getattr(other, name) is getattr(first, name) for other in others), name
 
 
 def test_a_history_and_a_samples_file_are_read_back(sealed: Path) -> None:
