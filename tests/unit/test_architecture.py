@@ -83,13 +83,8 @@ def test_no_file_is_named_for_nothing() -> None:
 
 
 def test_no_class_of_the_product_looks_like_a_test() -> None:
-    classes = [
-        f"{names_of(path)}: {node.name}"
-        for path in SOURCES
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.ClassDef) and node.name.startswith("Test")
-    ]
-    assert classes == []
+    found = re.compile(r"^\s*class Test", re.MULTILINE)
+    assert [names_of(path) for path in SOURCES if found.search(path.read_text())] == []
 
 
 def test_tests_with_real_parts_are_marked_and_lie_apart() -> None:
@@ -110,7 +105,8 @@ def test_a_big_dependency_is_known_to_one_module(dependency: str, adapter: str) 
     knowing = {
         names_of(path)
         for path in SOURCES
-        if any(name.split(".")[0] == dependency for name in imported(path))
+        if dependency in path.read_text()
+        and any(name.split(".")[0] == dependency for name in imported(path))
     }
     assert knowing == {adapter}
 

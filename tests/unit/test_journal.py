@@ -159,9 +159,7 @@ def test_a_segment_larger_than_a_piece_that_is_read_at_once_comes_back_whole(
     assert list(read_trial(trial.folder).of(Gauge)) == many
 
 
-@pytest.mark.parametrize(
-    "kind", sorted({*REPEATED, *REPEATED_LISTS}, key=lambda each: each.__name__)
-)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if {kind} & {*REPEATED, *REPEATED_LISTS}])
 def test_what_repeats_is_kept_once_and_reads_the_same(tmp_path: Path, kind: type[Record]) -> None:
     (record,) = [each for each in ONE_OF_EACH if isinstance(each, kind)]
     trial = recorded(tmp_path / "trial", [record] * 3)
