@@ -10,6 +10,7 @@
      │   ├─ TruncatedJournal      a footer or the manifest is missing
      │   ├─ TamperedJournal       a digest or a count does not match
      │   └─ UnknownJournalVersion it was written by a newer harness
+     ├─ TargetGone            the target went away during a run: sealed and judged as it stands
      └─ DriveError            our own: a process of the harness failed (exit 70)
 
 A message says what, where and what to do, on one line. Anything else that escapes is a bug
@@ -69,6 +70,16 @@ class TamperedJournal(EvidenceError):
 
 class UnknownJournalVersion(EvidenceError):
     """The journal was written by a newer harness."""
+
+
+class TargetGone(HarnessError):
+    """The target went away in the middle of a run, which says something about it.
+
+    The trial is sealed as interrupted and judged, so that no command ends with this code: it is
+    how the drive tells the supervisor.
+    """
+
+    exit_code = 75
 
 
 class DriveError(HarnessError):

@@ -12,7 +12,9 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,7 +24,8 @@ from harness.drive.connect import connect_all, server_version
 from harness.drive.evidence import await_audit, export_histories
 from harness.drive.plan import DrivePlan
 from harness.drive.session import Drive, SupervisorLink
-from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, HarnessError
+from harness.drive.watch import engine_gone
+from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, HarnessError, TargetGone
 from harness.journal.manifest import JOURNAL
 from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite, act_breaks
@@ -85,7 +88,24 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
             text=await server_version(next(iter(clients.values()))),
         )
         drive.lacks |= set(told["lacks"])
-        await _drive(drive, suites)
+        await _while_there(drive, _drive(drive, suites))
+
+
+async def _while_there(drive: Drive, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work as long as the engine answers; a chaos schedule may mean that it does not."""
+    driving = asyncio.create_task(work)
+    if drive.plan.steady is not None:
+        return await driving
+    watching = asyncio.create_task(engine_gone(drive))
+    try:
+        await asyncio.wait({driving, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if driving.done():
+            return await driving
+        raise TargetGone(watching.result())
+    finally:
+        for task in (driving, watching):
+            task.cancel()
+        await asyncio.wait({driving, watching})
 
 
 async def _drive(drive: Drive, suites: list[Suite]) -> None:

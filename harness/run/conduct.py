@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from harness import __version__
-from harness.errors import UnavailableError
+from harness.errors import TargetGone, UnavailableError
 from harness.journal.manifest import COMPLETE, INTERRUPTED, Manifest
 from harness.journal.records import Timing, now
 from harness.journal.write import SegmentWriter
@@ -66,6 +66,11 @@ async def _conduct(request: Request, arm: Arm, trial: Trial) -> Ended:
     try:
         not_driven = await work
     except asyncio.CancelledError:
+        return _sealed(trial, begun, INTERRUPTED)
+    except TargetGone as gone:
+        request.progress(str(gone))
+        environment = {**begun.environment, "ended because": str(gone)}
+        begun = msgspec.structs.replace(begun, environment=environment)
         return _sealed(trial, begun, INTERRUPTED)
     except BaseException as error:
         if not trial.discarded():

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told
-from harness.errors import DriveError, HarnessError, UnavailableError
+from harness.errors import DriveError, HarnessError, TargetGone, UnavailableError
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import timed
@@ -43,7 +43,7 @@ async def start_drive(
         lacks=platform.lacks,
         allowed=list(request.target.allow.faults),
         horizon_s=float(request.parameters["horizon_s"]),
-        event_lag_ms=int(request.parameters["event_lag_ms"]),
+        event_lag_ms=int(request.parameters["event_lag_ms"]) if request.target.exporter else 0,
         cases=list(request.cases),
         defects=list(request.breakage.drive),
         steady=steady,
@@ -88,8 +88,11 @@ async def _next(lines: asyncio.Queue[str | None], within_s: float) -> str | None
 
 
 def _raise_for(code: int | None, said: list[str]) -> None:
+    last = said[-1] if said else "the drive gave up"
     if code == UnavailableError.exit_code:
-        raise UnavailableError(said[-1] if said else "the drive gave up")
+        raise UnavailableError(last)
+    if code == TargetGone.exit_code:
+        raise TargetGone(last)
     how = f"ended with {code}" if code is not None else "closed its output and goes on"
     raise DriveError("\n".join([f"the drive {how}; its last lines:", *said]))
 

@@ -7,7 +7,9 @@ import importlib
 import os
 import sys
 
+from harness.checks.table import TABLE
 from harness.errors import DriveError, UnavailableError
+from harness.journal.records import Subject
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
@@ -33,14 +35,22 @@ def verify(request: Request) -> Ended:
             await serve(request, platform, drive)
         with timed(platform, "stopping the platform"):
             await platform.stop()
-        not_driven = not_allowed(
-            [importlib.import_module(name).SUITE for name in request.suites],
-            request.asked,
-            request.target.allow.faults,
-        )
-        return not_driven | await _replay(request, platform, trial, children)
+        return _not_driven(request) | await _replay(request, platform, trial, children)
 
     return conduct(request, arm)
+
+
+def _not_driven(request: Request) -> dict[str, str]:
+    """What this target keeps from being driven, by catalogue ID."""
+    suites = [importlib.import_module(name).SUITE for name in request.suites]
+    reasons = not_allowed(suites, request.asked, request.target.allow.faults)
+    if request.target.exporter is None:
+        emitted = {check.id for check in TABLE if check.subject is Subject.EXPORTER}
+        reasons |= dict.fromkeys(
+            sorted(emitted & set(request.asked)),
+            "the target file names no `exporter`, so nobody is known to emit audit events",
+        )
+    return reasons
 
 
 async def _replay(
