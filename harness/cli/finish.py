@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.checks.verdict import Verdict
 from harness.errors import DriveError
+from harness.journal.manifest import WHY_ENDED
 from harness.journal.read import Journal
 from harness.judging import Judgement, judge_trial
 from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Outcome
@@ -107,6 +108,8 @@ def summary(folder: Path, journal: Journal, judgement: Judgement) -> str:
         "  "
         + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]),
     ]
+    if WHY_ENDED in manifest.environment:
+        lines.append(f"  {manifest.environment[WHY_ENDED]}")
     lines += [
         _line(v)
         for v in judgement.verdicts

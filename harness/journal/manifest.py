@@ -21,6 +21,7 @@ DRAFT = f".{MANIFEST}"
 COMPLETE = "complete"
 INTERRUPTED = "interrupted"
 SALVAGED = "salvaged"
+WHY_ENDED = "ended because"  # in `environment`, where it was not by the user
 JOURNAL = "journal"
 HISTORIES = "histories"
 SAMPLES = "samples"

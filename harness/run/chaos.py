@@ -69,7 +69,11 @@ def chaos(request: Request, scenario: ChaosScenario) -> Ended:
         try:
             with timed(platform, "drive: all of it"):
                 await serve(
-                    request, platform, drive, {"inject": injection.begin, "healed": injection.end}
+                    request,
+                    platform,
+                    drive,
+                    {"inject": injection.begin, "healed": injection.end},
+                    more_s=scenario.load.duration_s + scenario.recover_within_s,
                 )
         finally:
             await injection.cancel()

@@ -21,7 +21,7 @@ import msgspec
 
 from harness import __version__
 from harness.errors import TargetGone, UnavailableError
-from harness.journal.manifest import COMPLETE, INTERRUPTED, Manifest
+from harness.journal.manifest import COMPLETE, INTERRUPTED, WHY_ENDED, Manifest
 from harness.journal.records import Timing, now
 from harness.journal.write import SegmentWriter
 from harness.platform.child import Children
@@ -69,7 +69,7 @@ async def _conduct(request: Request, arm: Arm, trial: Trial) -> Ended:
         return _sealed(trial, begun, INTERRUPTED)
     except TargetGone as gone:
         request.progress(str(gone))
-        environment = {**begun.environment, "ended because": str(gone)}
+        environment = {**begun.environment, WHY_ENDED: str(gone)}
         begun = msgspec.structs.replace(begun, environment=environment)
         return _sealed(trial, begun, INTERRUPTED)
     except BaseException as error:

@@ -56,12 +56,18 @@ async def start_drive(
 
 
 async def serve(
-    request: Request, platform: Platform, drive: Child, more: Mapping[str, Handler] | None = None
+    request: Request,
+    platform: Platform,
+    drive: Child,
+    more: Mapping[str, Handler] | None = None,
+    more_s: float = 0.0,
 ) -> None:
-    """Answer what the drive asks until it ends; `more` are an arm's own answers."""
+    """Answer what the drive asks until it ends; `more` are an arm's own answers, `more_s` is how
+    much longer than others it may take."""
     lines = drive.requests()
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + DRIVE_DEADLINE_S
+    within_s = DRIVE_DEADLINE_S + float(request.parameters["horizon_s"]) + more_s
+    deadline = loop.time() + within_s
     handlers = {**_handlers(request, platform), **(more or {})}
     said: list[str] = []
     try:
@@ -72,9 +78,7 @@ async def serve(
             else:
                 said = [*said, line][-SAID_LINES:]
     except TimeoutError:
-        raise DriveError(
-            f"the drive did not end within {DRIVE_DEADLINE_S:g} s; see {drive.log}"
-        ) from None
+        raise DriveError(f"the drive did not end within {within_s:g} s; see {drive.log}") from None
     except (asyncio.CancelledError, HarnessError):
         await drive.stop(5)  # it writes its footer
         raise

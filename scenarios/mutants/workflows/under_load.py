@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from scenarios.reference.workflow import NOTHING, ReferenceSaga
 
-SLOW_S = 1.0
+SLOW_S = 1.5
 LOST_ONE_IN = 5
 
 
