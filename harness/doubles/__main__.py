@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import uvloop
 
+from harness.contract.ready import READY
 from harness.doubles.defects import Defect
 from harness.doubles.instruments import Doubles, Place
 from harness.errors import EXIT_BUG, EXIT_USAGE, UnavailableError
@@ -45,7 +46,7 @@ async def _serve(doubles: Doubles, place: Place) -> int:
     except UnavailableError as error:
         print(error, flush=True)
         return error.exit_code
-    print("HARNESS-READY", msgspec.json.encode(addresses).decode(), flush=True)
+    print(f"{READY}{msgspec.json.encode(addresses).decode()}", flush=True)
     code = await stop
     if code:
         doubles.abandon()

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from harness.contract.program import SagaProgram, to_json
+from harness.contract.ready import READY
 from harness.doubles.messages import (
     Addresses,
     AwaitAudit,
@@ -28,7 +29,6 @@ from harness.doubles.messages import (
 )  # fmt: skip
 from harness.errors import DriveError
 
-READY: Final = "HARNESS-READY "
 _MARGIN_S: Final = 10.0  # beyond what the doubles were told to wait
 _PROGRAMS_A_CALL: Final = 500
 T = TypeVar("T")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.contract.ready import READY
 from harness.drive.connect import connect_all, server_version
 from harness.drive.probe import Ask
 from harness.errors import HarnessError
@@ -23,7 +24,7 @@ def main() -> None:
     code = 0
     try:
         version = asyncio.run(_prepare(ask))
-        print(f"HARNESS-READY {json.dumps({'version': version})}")
+        print(f"{READY}{json.dumps({'version': version})}")
     except HarnessError as error:
         print(error)
         code = error.exit_code

@@ -27,6 +27,7 @@ from locust import User, constant, events, task
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from harness.contract.ready import READY
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, EXIT_USAGE, HarnessError, UsageError
 from harness.load.driver import TemporalDriver
 from harness.load.engine import GRACE_S, Engine, Planned, Sample, Tokens
@@ -36,7 +37,6 @@ from harness.load.samples import Origin, SampleOutcome
 from harness.load.settings import FIRST_TASK_SLI, Settings, from_environment
 from harness.load.workload import Workload
 
-READY: Final = "HARNESS-READY "
 _EVERY_S: Final = 0.1
 _SWITCH_S: Final = (
     0.001  # how long a thread keeps the interpreter: statistics must not hold arrivals

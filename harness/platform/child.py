@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from harness.contract.ready import READY
 from harness.errors import EXIT_UNAVAILABLE, UnavailableError
 from harness.platform.registry import Registry
 
 GUARD = Path(__file__).with_name("guard.py")
-READY = "HARNESS-READY "
 TAIL_LINES = 12
 LONGEST_LINE = 4 << 20
 

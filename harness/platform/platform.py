@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from harness.contract.program import CONTRACT_VERSION
+from harness.doubles.messages import Addresses
 from harness.errors import UnavailableError
 from harness.journal.records import Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
@@ -31,15 +32,6 @@ HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # 
 HTTP2_FRAME_HEAD = 9
 PDP_DEADLINE_MS = 1000
 SERVICE_DEADLINE_MS = {"calm": 2000, "crash": 8000}
-
-
-class Doubles(msgspec.Struct, frozen=True, kw_only=True):
-    """The doubles' addresses."""
-
-    pdp: str
-    services: str
-    audit: str
-    control: str
 
 
 class Platform:
@@ -71,7 +63,7 @@ class Platform:
         self.address = target.engine.address or ""
         self.workers: dict[str, Child] = {}
         self.lacks: list[str] = list(target.worker.lacks)
-        self.doubles: Doubles | None = None
+        self.doubles: Addresses | None = None
         self.engine: Child | None = None
         self.worker_address = ""
         self._children = children
@@ -107,7 +99,7 @@ class Platform:
             await engine.kill()
         raise UnavailableError(f"engine: does not start{engine.tail()}")
 
-    async def start_doubles(self) -> Doubles:
+    async def start_doubles(self) -> Addresses:
         """Start the instruments: PDP, services, audit sink, all in one process."""
         command = [
             sys.executable,
@@ -124,7 +116,7 @@ class Platform:
         child = await self._children.start("doubles", command)
         told = await child.ready(DOUBLES_READY_S, "see what it said")
         self.happened(child, "ready")
-        self.doubles = msgspec.json.decode(told, type=Doubles)
+        self.doubles = msgspec.json.decode(told, type=Addresses)
         for subject in (Subject.PDP, Subject.SERVICES):
             self.record(Part(**now(), subject=subject, ours=True, name="harness double"))
         return self.doubles
