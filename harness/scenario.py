@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 
 from harness.contract.pdp_modes import mode_of
 from harness.contract.program import Child, Node, Step
+from harness.groups import CALM
 from harness.target.model import Breakage
 
 PLAIN: Final = "control"  # the family of PDP modes that break nothing: allow and deny
@@ -59,8 +60,8 @@ Script = Signal | Cancel | Terminate | KillWorker
 class Case:
     """One saga to drive in each tenant it names.
 
-    `tenants` is "all" or the position of one tenant in the target. `group` decides which worker
-    process runs it (blast radius): calm, or crash when its worker gets killed. `workflow_id` is
+    `tenants` is "all" or the position of one tenant in the target. `group` names the
+    worker process that runs it (blast radius), one of `harness.groups`. `workflow_id` is
     made from suite, case and tenant unless given; `saga_id` likewise.
     """
 
@@ -68,7 +69,7 @@ class Case:
     feeds: tuple[str, ...]
     nodes: Sequence[Node]
     tenants: Literal["all"] | int = "all"
-    group: Literal["calm", "crash"] = "calm"
+    group: str = CALM
     workflow_id: str = ""
     script: tuple[Script, ...] = ()
     needs: frozenset[str] = frozenset()

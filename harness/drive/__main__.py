@@ -26,6 +26,7 @@ from harness.drive.plan import DrivePlan
 from harness.drive.session import Drive, SupervisorLink
 from harness.drive.watch import engine_gone
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, HarnessError, TargetGone
+from harness.groups import CRASH
 from harness.journal.manifest import JOURNAL
 from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite, act_breaks
@@ -121,8 +122,8 @@ async def _drive(drive: Drive, suites: list[Suite]) -> None:
     if restarted:
         drive.supervisor.progress("restarting workers")
         async with drive.timed("drive: worker restart"):
-            await drive.order("kill-worker", "crash")
-            await drive.order("restart-worker", "crash")
+            await drive.order("kill-worker", CRASH)
+            await drive.order("restart-worker", CRASH)
         for act in restarted:
             await _act(drive, act)
     drive.supervisor.progress("exporting histories")

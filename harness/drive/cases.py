@@ -24,6 +24,7 @@ from harness.contract.program import (
 )
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
+from harness.groups import CRASH
 from harness.journal.records import Program, now
 from harness.scenario import Cancel, Case, KillWorker, Signal, Suite, Terminate, breaks
 
@@ -138,8 +139,8 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     await drive.doubles.register((run.tenant.name, run.program) for run in runs)
     crash = asyncio.create_task(_crash(drive, runs))
     # what is held until the crash must all be open at once; it goes first and is not counted
-    held = [run for run in runs if run.group == "crash"]
-    others = [run for run in runs if run.group != "crash"]
+    held = [run for run in runs if run.group == CRASH]
+    others = [run for run in runs if run.group != CRASH]
     starts = asyncio.Semaphore(STARTS_AT_ONCE)
     places = asyncio.Semaphore(OPEN_AT_ONCE)
     await asyncio.gather(
@@ -271,7 +272,7 @@ async def _crash(drive: Drive, runs: list[Run]) -> None:
             held[each.id] = (each.tenant, each.saga_id, each.step, each.direction)
     if not held:
         return
-    await drive.order("kill-worker", "crash")
+    await drive.order("kill-worker", CRASH)
     for identity, point in held.items():
         await drive.doubles.release(identity, scripts.get(point, "drop"))
-    await drive.order("restart-worker", "crash")
+    await drive.order("restart-worker", CRASH)

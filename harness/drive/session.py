@@ -18,6 +18,7 @@ from harness.doubles.client import DoublesClient
 from harness.drive.endings import ending_of
 from harness.drive.plan import ASK, Ask, DrivePlan, TenantPlan, Told
 from harness.errors import DriveError
+from harness.groups import CALM
 from harness.journal.records import Ending, Operation, Timing, now
 from harness.journal.write import SegmentWriter
 
@@ -102,7 +103,7 @@ class Drive:
 
     def queue(self, tenant: TenantPlan, group: str) -> str:
         """The task queue of a group; an external worker has one for all."""
-        return tenant.task_queues.get(group, tenant.task_queues["calm"])
+        return tenant.task_queues.get(group, tenant.task_queues[CALM])
 
     def track(self, tenant: str, workflow_id: str, run_id: str = "") -> None:
         """Have this run's history exported at the end."""

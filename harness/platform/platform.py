@@ -16,6 +16,7 @@ import msgspec
 from harness.contract.program import CONTRACT_VERSION
 from harness.doubles.messages import Addresses
 from harness.errors import UnavailableError
+from harness.groups import GROUPS
 from harness.journal.records import Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
 from harness.platform.breakage import Breakage
@@ -31,7 +32,6 @@ ENGINE_SERVES_S = 20.0
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # and empty settings
 HTTP2_FRAME_HEAD = 9
 PDP_DEADLINE_MS = 1000
-SERVICE_DEADLINE_MS = {"calm": 2000, "crash": 8000}
 
 
 class Platform:
@@ -194,7 +194,7 @@ class Platform:
             "HARNESS_PDP_URL": self.doubles.pdp,
             "HARNESS_PDP_DEADLINE_MS": str(PDP_DEADLINE_MS),
             "HARNESS_SERVICES_URL": self.doubles.services,
-            "HARNESS_SERVICE_DEADLINE_MS": str(SERVICE_DEADLINE_MS[group]),
+            "HARNESS_SERVICE_DEADLINE_MS": str(GROUPS[group].service_deadline_ms),
             "HARNESS_AUDIT_URL": self.doubles.audit,
             **environment(self.target.worker, os.environ),
         }

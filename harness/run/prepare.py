@@ -7,12 +7,12 @@ import sys
 import msgspec
 
 from harness.drive.plan import EnginePlan, TenantPlan
+from harness.groups import GROUPS
 from harness.journal.records import Part, Subject, now
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.target.model import Target
 
-GROUPS = ("calm", "crash")
 PREPARED_WITHIN_S = 40.0
 
 

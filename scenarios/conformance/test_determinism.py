@@ -13,6 +13,7 @@ from harness.contract.program import (
     Wait,
     step,
 )
+from harness.groups import CRASH
 from harness.scenario import Act, Cancel, Case, KillWorker, Script, Signal, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
@@ -20,7 +21,7 @@ IDS = ("INV-DET-1", "INV-DET-2", "INV-DET-4")
 
 
 def _shape(name: str, nodes: list[Any], *script: Script, **fields: Any) -> Case:
-    return Case(name=name, feeds=IDS, nodes=nodes, group="crash", script=script, **fields)
+    return Case(name=name, feeds=IDS, nodes=nodes, group=CRASH, script=script, **fields)
 
 
 SHAPES = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from harness.contract.program import Behaviour, ContinueAsNew, Retry, step
+from harness.groups import CRASH
 from harness.scenario import Act, Case, KillWorker, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
 IDS = ("INV-IDEM-1", "INV-IDEM-4", "INV-IDEM-8")
-CRASH = {"start_to_close_ms": 6000, "retry": Retry(initial_ms=100)}
+CRASHED = {"start_to_close_ms": 6000, "retry": Retry(initial_ms=100)}
 
 # the worker dies while the service holds its answer, before or after the effect, at every kind of
 # activity, forward and back
@@ -17,11 +18,11 @@ CRASH_CASES = tuple(
     Case(
         name=f"crash-{point}-{kind}",
         feeds=("INV-IDEM-1", "INV-IDEM-8"),
-        group="crash",
+        group=CRASH,
         tenants=(kind + (point == "after")) % 2,
         script=(KillWorker(at_step=0),),
         nodes=[
-            step(kind, "crash.{tenant}", behaviour=Behaviour(hold=point), **CRASH),
+            step(kind, "crash.{tenant}", behaviour=Behaviour(hold=point), **CRASHED),
             *steps(1, first=kind + 1),
         ],
     )

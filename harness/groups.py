@@ -1,0 +1,30 @@
+"""Groups: which worker process serves a case, so that what disturbs one disturbs no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A worker process of its own, on task queues of its own.
+
+    `service_deadline_ms` is what its worker is told as the total time of a service call.
+    """
+
+    name: str
+    service_deadline_ms: int = 2000
+
+
+CALM: Final = "calm"
+CRASH: Final = "crash"
+
+GROUPS: Final[dict[str, Group]] = {
+    group.name: group
+    for group in (
+        Group(name=CALM),
+        # its worker is killed while services hold their answers, which must not run out before
+        Group(name=CRASH, service_deadline_ms=8000),
+    )
+}

@@ -1,0 +1,33 @@
+"""The table of mutants: what is broken on purpose, and which check must notice.
+
+One module for each area. `cases` of a row names those cases of the suites that bring the defect
+out; where it is missing, all cases that feed the expected IDs are driven.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.mutant import Mutant
+from scenarios.mutants.table import (
+    audit,
+    authorization,
+    determinism,
+    durability,
+    idempotency,
+    isolation,
+    load_and_chaos,
+)
+from scenarios.mutants.table.equivalents import EQUIVALENTS
+
+__all__ = ["EQUIVALENTS", "MUTANTS"]
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *isolation.MUTANTS,
+    *authorization.MUTANTS,
+    *idempotency.MUTANTS,
+    *determinism.MUTANTS,
+    *audit.MUTANTS,
+    *durability.MUTANTS,
+    *load_and_chaos.MUTANTS,
+)

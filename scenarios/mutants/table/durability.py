@@ -1,0 +1,68 @@
+"""Mutants of durability."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.mutant import Mutant
+from scenarios.mutants.table.broken import broken_worker
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        name="forward-order",
+        expected=("DUR-5",),
+        clause="wrong order",
+        defect="A failed saga is compensated in the order in which it went.",
+        breakage=broken_worker("forward-order"),
+        cases=("fails-at-*",),
+    ),
+    Mutant(
+        name="one-forgotten",
+        expected=("DUR-5",),
+        clause="not compensated",
+        defect="A failed saga forgets to compensate its first step.",
+        breakage=broken_worker("one-forgotten"),
+        cases=("fails-at-*",),
+    ),
+    Mutant(
+        name="doubtful-forgotten",
+        expected=("DUR-5",),
+        clause="not compensated",
+        defect="A step whose outcome is unknown is taken for one that had no effect.",
+        breakage=broken_worker("doubtful-forgotten"),
+        cases=("doubtful",),
+    ),
+    Mutant(
+        name="step-left-out",
+        expected=("DUR-5",),
+        clause="not applied",
+        defect="A saga leaves its second step out.",
+        breakage=broken_worker("step-left-out"),
+        cases=("all-applied",),
+        collateral={"INV-IDEM-1": "a completed saga has a step without its effect"},
+    ),
+    Mutant(
+        name="constant-interval",
+        expected=("DUR-7",),
+        clause="no growth",
+        defect="Retries come at a constant interval.",
+        breakage=broken_worker("constant-interval"),
+        cases=("retried-*",),
+    ),
+    Mutant(
+        name="one-attempt-more",
+        expected=("DUR-7",),
+        clause="wrong number of attempts",
+        defect="Activities are tried once more than their policy allows.",
+        breakage=broken_worker("one-attempt-more"),
+        cases=("attempts-run-out",),
+    ),
+    Mutant(
+        name="one-attempt-less",
+        expected=("DUR-7",),
+        clause="wrong number of attempts",
+        defect="Activities are tried once less than their policy allows.",
+        breakage=broken_worker("one-attempt-less"),
+        cases=("attempts-run-out",),
+    ),
+)

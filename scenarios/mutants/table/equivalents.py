@@ -1,0 +1,80 @@
+"""Parts that do what the contract asks in another way: checks must stay green on them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.mutant import Mutant
+from harness.platform.breakage import Breakage
+from scenarios.mutants.table.broken import BY_TYPE, broken_exporter, broken_worker, replayed
+
+_WORKER: Final = ("INV-PDP-1", "INV-PDP-2", "INV-PDP-4", "INV-IDEM-4", "DUR-5", "DUR-7")
+_EXPORTER: Final = ("INV-AUD-1", "INV-AUD-2", *BY_TYPE)
+
+EQUIVALENTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        name="other-habits",
+        expected=(*_WORKER, "INV-PDP-3", "INV-ISO-8"),
+        defect="The worker writes headers in lower case and more members, and keeps no connection.",
+        breakage=broken_worker("other-habits"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="slower-in-time",
+        expected=(*_WORKER, "INV-PDP-3", "INV-ISO-8"),
+        defect="The worker takes half a second for each attempt.",
+        breakage=broken_worker("slower-in-time"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="timer-before-steps",
+        expected=("INV-DET-1", "INV-DET-2", "INV-DET-4", "DUR-5", "INV-IDEM-1", "INV-IDEM-8"),
+        defect="The workflow code has a timer before each step, and always had.",
+        breakage=Breakage(
+            worker=broken_worker("timer-before-steps").worker,
+            workflows=replayed("step_slept_before").workflows,
+        ),
+        equivalent=True,
+    ),
+    Mutant(
+        name="timeouts-changed",
+        expected=("INV-DET-1", "INV-DET-2"),
+        defect="The deployed code has other timeouts and retries than the recorded runs.",
+        breakage=replayed("timeouts_changed"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="four-partitions",
+        expected=("INV-ISO-6", "INV-ISO-7", "INV-ISO-8", "INV-IDEM-6"),
+        defect="The engine has four partitions for each task queue.",
+        breakage=Breakage(
+            engine={
+                "matching.numTaskqueueReadPartitions": 4,
+                "matching.numTaskqueueWritePartitions": 4,
+            }
+        ),
+        equivalent=True,
+    ),
+    Mutant(
+        name="binary-mode",
+        expected=_EXPORTER,
+        defect="Events come in binary mode.",
+        breakage=broken_exporter("binary-mode"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="prefixed-batches",
+        expected=_EXPORTER,
+        defect="Events come in batches, with the declared prefix and one more attribute.",
+        breakage=broken_exporter("prefixed-batches"),
+        parameters={"event_type_prefix": "com.example."},
+        equivalent=True,
+    ),
+    Mutant(
+        name="twice-in-any-order",
+        expected=_EXPORTER,
+        defect="Each event is delivered several times, and not in order.",
+        breakage=broken_exporter("twice-in-any-order"),
+        equivalent=True,
+    ),
+)
