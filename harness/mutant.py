@@ -14,14 +14,15 @@ class Mutant:
     """A row of the table of mutants.
 
     `expected` are the catalogue IDs that must turn red (where the verdict has clauses: in this
-    `clause`), and all that is driven; `defect` says in one sentence what is broken. `collateral`
-    are other IDs that are right to turn red on the same evidence, each with the reason. `cases`
-    are patterns of the names of the cases that suffice to bring the defect out; without any, all
+    `clause`), and all that is driven; none are the whole profile. `defect` says in one sentence
+    what is broken. `collateral` are other IDs that are right to turn red on the same evidence, each
+    with the reason. `cases` are patterns of the names of the cases that suffice to bring the defect
+    out; without any, all
     that feed the expected IDs are driven. `parameters` are declared meanings for its run. `arm` is
     the command that drives it, with these `options`.
 
     An `equivalent` breaks nothing: its `defect` is another legal way to do it, and its expected
-    checks must stay green.
+    checks must stay green; where `never_red_suffices`, they may also be inconclusive.
     """
 
     name: str
@@ -36,3 +37,4 @@ class Mutant:
     options: tuple[str, ...] = ()
     profile: str = "core"
     equivalent: bool = False
+    never_red_suffices: bool = False

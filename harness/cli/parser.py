@@ -247,8 +247,9 @@ def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--profile", default="", help="only the mutants of this profile")
     parser.add_argument(
         "--equivalents",
-        action="store_true",
-        help="platforms that do it in another legal way, on which every check must stay green",
+        action=argparse.BooleanOptionalAction,
+        help="only (or none of) the platforms that do it in another legal way, on which every "
+        "check must stay green (default: mutants and equivalents)",
     )
     parser.add_argument(
         "--jobs",

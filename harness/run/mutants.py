@@ -8,90 +8,30 @@ raised a false alarm.
 from __future__ import annotations
 
 import asyncio
-import enum
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness.catalogue import load_catalogue
 from harness.checks.table import PROFILES, TABLE
-from harness.checks.verdict import CRASHED, Verdict, judge
+from harness.checks.verdict import Verdict, judge
 from harness.errors import EvidenceError, HarnessError, UnavailableError, UsageError
 from harness.journal.read import Journal, read_trial
 from harness.mutant import Mutant
-from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Outcome
+from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from harness.platform.child import Child, Children
 from harness.platform.registry import Registry, sweep
+from harness.run.matrix import Fate, Matrix, Row, row_of
 from harness.run.request import Progress
 from harness.tools.cache import cache_folder
 
 RUN_WITHIN_S: Final = 300.0
 ENDS_WITHIN_S: Final = 15.0
 _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
-
-
-class Fate(enum.StrEnum):
-    """What became of a mutant (killed is well) or of an equivalent (green is well)."""
-
-    KILLED = "killed"
-    GREEN = "green"
-    SURVIVED = "survived"
-    FALSE_ALARM = "false alarm"
-    INCONCLUSIVE = "inconclusive"
-    NOT_RUN = "not run"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
-    """Another check that turned red (or crashed) on a mutant's evidence.
-
-    `declared` is the reason why this is right, empty if there is none: then the check is at fault.
-    """
-
-    id: str
-    reason: str
-    declared: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A row of the kill matrix. `reasons` are the expected checks', or why it did not run."""
-
-    mutant: Mutant
-    fate: Fate
-    seconds: float
-    reasons: tuple[str, ...]
-    alarms: tuple[Alarm, ...] = ()
-
-    @property
-    def clean(self) -> bool:
-        """Killed or green as it should be, and no other check without a reason."""
-        return self.well and all(alarm.declared for alarm in self.alarms)
-
-    @property
-    def well(self) -> bool:
-        """Whether the expected checks said what they should."""
-        return self.fate in (Fate.KILLED, Fate.GREEN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
-    """The rows of what ran, in the order of the mutants, and how long all of it took."""
-
-    rows: tuple[Row, ...]
-    seconds: float
-    interrupted: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """A survivor or a false alarm fails, and so does what could not be decided."""
-        clean = all(row.clean for row in self.rows)
-        return EXIT_PASS if clean and not self.interrupted else EXIT_FAIL
 
 
 def jobs_by_cores() -> int:
@@ -230,41 +170,3 @@ def _verdicts(mutant: Mutant, journal: Journal) -> list[Verdict]:
     checks = [check for check in TABLE if check.id in PROFILES[mutant.profile]]
     levels = {assertion.id: str(assertion.level) for assertion in catalogue}
     return judge(journal, checks, levels, {**catalogue.defaults, **journal.manifest.parameters})
-
-
-def row_of(mutant: Mutant, verdicts: Sequence[Verdict], seconds: float) -> Row:
-    """The row that the verdicts on a mutant's evidence make."""
-    expected = [verdict for verdict in verdicts if verdict.id in mutant.expected]
-    return Row(
-        mutant=mutant,
-        fate=_fate(mutant, expected),
-        seconds=seconds,
-        reasons=tuple(f"{verdict.id}: {verdict.reason}" for verdict in expected),
-        alarms=tuple(
-            Alarm(id=v.id, reason=v.reason, declared=mutant.collateral.get(v.id, ""))
-            for v in verdicts
-            if v.id not in mutant.expected and _alarming(v)
-        ),
-    )
-
-
-def _alarming(verdict: Verdict) -> bool:
-    return verdict.outcome is Outcome.FAIL or verdict.reason.startswith(CRASHED)
-
-
-def _fate(mutant: Mutant, expected: Sequence[Verdict]) -> Fate:
-    outcomes = {verdict.outcome for verdict in expected}
-    if mutant.equivalent:
-        if Outcome.FAIL in outcomes:
-            return Fate.FALSE_ALARM
-        return Fate.GREEN if outcomes == {Outcome.PASS} else Fate.INCONCLUSIVE
-    if expected and all(_red(verdict, mutant.clause) for verdict in expected):
-        return Fate.KILLED
-    return Fate.INCONCLUSIVE if Outcome.INCONCLUSIVE in outcomes else Fate.SURVIVED
-
-
-def _red(verdict: Verdict, clause: str) -> bool:
-    return verdict.outcome is Outcome.FAIL and (
-        not clause
-        or any(each.name == clause and each.outcome is Outcome.FAIL for each in verdict.clauses)
-    )

@@ -124,7 +124,16 @@ def test_every_part_of_the_harness_is_named_in_a_contract() -> None:
         for contract in contracts()
         for module in (*contract["source_modules"], *contract["forbidden_modules"])
     }
-    data = {"errors", "groups", "mutant", "yaml_fit", "yaml_lines", "contract", "__init__", "__main__"}
+    data = {
+        "errors",
+        "groups",
+        "mutant",
+        "yaml_fit",
+        "yaml_lines",
+        "contract",
+        "__init__",
+        "__main__",
+    }
     parts = {path.stem for path in (ROOT / "harness").iterdir() if path.suffix in ("", ".py")}
     parts -= {"__pycache__"}
     assert {part for part in parts - data if f"harness.{part}" not in named} == set()

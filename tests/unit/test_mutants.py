@@ -17,7 +17,8 @@ from harness.catalogue import load_catalogue
 from harness.checks.check import Clause
 from harness.checks.table import PROFILES
 from harness.checks.verdict import CRASHED, Verdict
-from harness.cli.mutants import as_json, as_text, chosen_mutants
+from harness.cli.kill_matrix import as_json, as_text
+from harness.cli.mutants import chosen_mutants, with_proofs
 from harness.contract.pdp_modes import FAMILIES, MODES
 from harness.doubles.defects import Defect
 from harness.errors import UsageError
@@ -25,11 +26,11 @@ from harness.mutant import Mutant
 from harness.outcome import EXIT_FAIL, EXIT_PASS, Outcome
 from harness.platform.breakage import NOTHING, Breakage
 from harness.replay.__main__ import workflows_of
-from harness.run.mutants import Fate, Matrix, row_of
+from harness.run.matrix import Fate, Matrix, proofs_of, row_of
 from scenarios.conformance import SUITES
 from scenarios.conformance.acts.starts import SUFFIX_DEFECT
 from scenarios.mutants import exporter, worker
-from scenarios.mutants.table import EQUIVALENTS, MUTANTS
+from scenarios.mutants.table import EQUIVALENTS, MUTANTS, UNKILLED
 
 ROOT = Path(__file__).parents[2]
 ALL = (*MUTANTS, *EQUIVALENTS)
@@ -58,7 +59,8 @@ def test_a_mutant_says_in_one_sentence_what_is_broken(mutant: Mutant) -> None:
 @EACH
 def test_a_mutant_breaks_something_that_its_profile_asks(mutant: Mutant) -> None:
     assert mutant.breakage != NOTHING
-    assert mutant.expected
+    assert mutant.expected or mutant.equivalent
+    assert mutant.equivalent or not mutant.never_red_suffices
     assert set(mutant.expected) <= set(PROFILES[mutant.profile])
 
 
@@ -132,6 +134,7 @@ def test_mutants_are_chosen_by_name_and_by_catalogue_id() -> None:
     core = [mutant for mutant in MUTANTS if mutant.profile == "core"]
     assert chosen_mutants([], "core", equivalents=False) == core
     assert chosen_mutants([], "", equivalents=True) == list(EQUIVALENTS)
+    assert chosen_mutants([], "") == list(ALL)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +188,11 @@ OTHER = verdict("DUR-5", Outcome.FAIL)
         (mutant(equivalent=True), [GREEN], Fate.GREEN),
         (mutant(equivalent=True), [RED], Fate.FALSE_ALARM),
         (mutant(equivalent=True), [OPEN], Fate.INCONCLUSIVE),
+        (mutant(equivalent=True, never_red_suffices=True), [OPEN], Fate.GREEN),
+        (mutant(equivalent=True, never_red_suffices=True), [RED], Fate.FALSE_ALARM),
+        (mutant(equivalent=True, never_red_suffices=True), [], Fate.INCONCLUSIVE),
+        (mutant(equivalent=True, expected=()), [GREEN, OTHER], Fate.FALSE_ALARM),
+        (mutant(equivalent=True, expected=()), [GREEN], Fate.GREEN),
     ],
 )
 def test_the_fate_of_a_mutant(broken: Mutant, verdicts: list[Verdict], fate: Fate) -> None:
@@ -240,8 +248,69 @@ def test_the_matrix_for_programs_says_all_of_it() -> None:
                 "profile": "core",
                 "fate": "killed",
                 "reasons": ["INV-PDP-1: because"],
+                "clause": "",
+                "equivalent": False,
                 "seconds": 1.2,
                 "also_red": [{"id": "DUR-5", "reason": "because", "declared": "of course"}],
             }
         ],
+        "checks": [],
     }
+
+
+# --- which clauses were seen red
+
+
+def with_clauses(id_: str, **outcomes: Outcome) -> Verdict:
+    clauses = [Clause(name=name, outcome=outcome) for name, outcome in outcomes.items()]
+    outcome = Outcome.FAIL if Outcome.FAIL in outcomes.values() else Outcome.PASS
+    return verdict(id_, outcome, clauses=[*clauses, Clause(name="coverage", outcome=Outcome.PASS)])
+
+
+def test_a_clause_that_no_mutant_kills_is_told() -> None:
+    judged = with_clauses("INV-PDP-1", late=Outcome.FAIL, lost=Outcome.PASS)
+    (proof,) = proofs_of([row_of(mutant(), [judged], 1.0)], ["INV-PDP-1"], {})
+    assert (proof.killed, proof.by_clause) == (("m",), {"late": ("m",)})
+    assert (proof.unproved, proof.gaps) == (("lost",), ("lost",))
+    matrix = Matrix(rows=(), seconds=1, proofs=(proof,))
+    assert "not killed by any mutant: INV-PDP-1 clause lost" in as_text(matrix)
+    assert as_json(matrix)["checks"] == [
+        {
+            "id": "INV-PDP-1",
+            "killed": ["m"],
+            "clauses": {"late": ["m"]},
+            "not_killed": {"lost": ""},
+        }
+    ]
+
+
+def test_a_reason_can_be_declared_for_a_clause_that_no_mutant_can_kill() -> None:
+    judged = with_clauses("INV-PDP-1", late=Outcome.FAIL, lost=Outcome.PASS)
+    why = {"INV-PDP-1": {"lost": "of course"}}
+    (proof,) = proofs_of([row_of(mutant(), [judged], 1.0)], ["INV-PDP-1"], why)
+    assert (proof.unproved, proof.gaps) == (("lost",), ())
+
+
+def test_a_clause_that_is_red_as_declared_collateral_has_been_seen_red() -> None:
+    other = with_clauses("DUR-5", late=Outcome.FAIL)
+    told = [row_of(mutant(collateral={"DUR-5": "of course"}), [RED, other], 1.0)]
+    untold = [row_of(mutant(), [RED, other], 1.0)]
+    survived = [row_of(mutant(collateral={"DUR-5": "of course"}), [GREEN, other], 1.0)]
+    assert [proofs_of(rows, ["DUR-5"], {})[0].gaps for rows in (told, untold, survived)] == [
+        (),
+        ("late",),
+        ("late",),
+    ]
+
+
+def test_clauses_are_told_only_of_checks_whose_mutants_have_all_been_run() -> None:
+    of_one = [m for m in MUTANTS if m.expected == ("INV-ISO-7",)]
+    rows = tuple(row_of(each, [verdict("INV-ISO-7", Outcome.FAIL)], 1.0) for each in of_one)
+    assert [p.id for p in with_proofs(Matrix(rows=rows, seconds=1)).proofs] == ["INV-ISO-7"]
+    assert with_proofs(Matrix(rows=rows[1:], seconds=1)).proofs == ()
+
+
+def test_reasons_for_clauses_are_of_checks() -> None:
+    known = {each for ids in PROFILES.values() for each in ids}
+    assert set(UNKILLED) <= known
+    assert all(reason for clauses in UNKILLED.values() for reason in clauses.values())

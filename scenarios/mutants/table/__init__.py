@@ -19,8 +19,9 @@ from scenarios.mutants.table import (
     load_and_chaos,
 )
 from scenarios.mutants.table.equivalents import EQUIVALENTS
+from scenarios.mutants.table.unkilled import UNKILLED
 
-__all__ = ["EQUIVALENTS", "MUTANTS"]
+__all__ = ["EQUIVALENTS", "MUTANTS", "UNKILLED"]
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *isolation.MUTANTS,
