@@ -1,14 +1,17 @@
 """The PDP double's failure modes, as facts: which resource asks for which, what it entitles to.
 
 A resource id that is a mode's `resource`, alone or followed by `.` or `/` and anything, makes the
-PDP double answer in that mode on every attempt. `answer` is what a reader who follows
-`CONTRACT.md` §5.2 may conclude. `FM-nn` is broken in one way each (but FM-01 and FM-02, the plain
-answers); `ok-…` is unusual but valid, and must be accepted. How each is written is in
-`harness.doubles.modes`; here is no I/O.
+PDP double answer in that mode. Between the mode and the `.` may stand when it does so, each after
+a dash: `back` or `forth` (one direction only), `x2` (the first two questions of a step only),
+`after1` (not before its second question). What a mode does not answer is decided by policy:
+`fm-18-back-x2.alpha` drips twice at the step's compensation.
 
-Numbers that are missing are no answers of one connection (refused, unresolved or black-holed
-connections, TLS, several PDPs), or need a batch, which the contract has not. An allow that also
-has `evaluations` is missing because §5.2 lets unknown members pass.
+`answer` is what a reader who follows `CONTRACT.md` §5.2 may conclude. `FM-nn` is broken in one way
+each (but FM-01 and FM-02, the plain answers); `ok-…` is unusual but valid, and must be accepted.
+How each is written is in `harness.doubles.modes`; here is no I/O.
+
+`LINKS` are what goes wrong before any request: no resource asks for these, a worker is told an
+address of its own. What becomes of all the numbers is in `harness.contract.pdp_matrix`.
 """
 
 from __future__ import annotations
@@ -24,15 +27,18 @@ FAMILIES: Final = (
     "status", "framing", "timing", "connection", "json", "decision-type", "redirect", "size",
     "context", "freshness", "control",
 )  # fmt: skip
+LINK: Final = "link"
+CAP_AMOUNT: Final = "cap-amount"  # an obligation that can be seen to be carried out
 
 
 class Mode(msgspec.Struct, frozen=True):
-    """One way to answer."""
+    """One way to answer. `obligation` is the id of one that a platform may say it carries out."""
 
     id: str
     family: str
     description: str
     answer: Answer = Answer.NONE
+    obligation: str = ""
 
     @property
     def resource(self) -> str:
@@ -119,6 +125,7 @@ MODES: Final[tuple[Mode, ...]] = (
     Mode("FM-41a", "context", "an allow whose context is a string"),
     Mode("FM-42", "context", "an allow with an obligation that nobody knows"),
     Mode("FM-42a", "context", "an allow whose obligations are an object"),
+    Mode("FM-42b", "context", "an allow that obliges to an amount of 1", obligation=CAP_AMOUNT),
     Mode("FM-43", "decision-type", "one question answered in the shape of a batch"),
     Mode("FM-45", "size", "an allow of 64 MiB"),
     Mode("FM-46", "size", "an allow that unpacks from 200 KiB to 200 MiB"),
@@ -140,19 +147,74 @@ MODES: Final[tuple[Mode, ...]] = (
     Mode("ok-charset", "control", "allow with a charset parameter", Answer.ALLOW),
 )
 
+LINKS: Final[tuple[Mode, ...]] = (
+    Mode("FM-13", LINK, "the connection is refused"),
+    Mode("FM-14", LINK, "the name of the PDP cannot be resolved"),
+    Mode("FM-15", LINK, "nobody answers the attempt to connect"),
+    Mode("FM-55", LINK, "TLS: a certificate that signed itself"),
+    Mode("FM-55a", LINK, "TLS: a trusted certificate with another name"),
+    Mode("FM-55b", LINK, "TLS: a trusted certificate that has expired"),
+    Mode("FM-55c", LINK, "plain HTTP behind an https address"),
+    Mode("FM-56", LINK, "TLS: the PDP asks for a certificate that the worker has not"),
+)
+
 _BY_RESOURCE: Final = {mode.resource: mode for mode in MODES}
 _END: Final = re.compile(r"[./]")
+_USE: Final = re.compile(r"((?:fm|ok)-[a-z0-9]+)((?:-(?:back|forth|x[1-9]\d?|after[1-9]\d?))*)")
 
 
-def mode_of(resource: str) -> Mode | None:
-    """The mode that a resource id asks for; None: it is decided by policy.
+class Play(msgspec.Struct, frozen=True, kw_only=True):
+    """A mode, and of which questions of a step it is the answer: with `first` 0 of all."""
+
+    mode: Mode
+    direction: str = ""
+    first: int = 0
+    after: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it depends on the number of the question."""
+        return bool(self.first or self.after)
+
+    def answers(self, direction: str, number: int) -> bool:
+        """Whether it answers the question of that number, from 1, in this direction."""
+        if self.direction and self.direction != direction:
+            return False
+        return number > self.after and (not self.first or number <= self.first)
+
+
+def play_of(resource: str) -> Play | None:
+    """What a resource id asks for; None: it is always decided by policy.
 
     Raises `KeyError` for an id that begins like a mode's (`fm-`) and names none: a misspelt mode
     must not become an ordinary resource.
     """
     if not resource.startswith(("fm-", "ok-")):
         return None
-    name = _END.split(resource, 1)[0]
-    if name.startswith("fm-"):
-        return _BY_RESOURCE[name]
-    return _BY_RESOURCE.get(name)
+    name = _END.split(resource, maxsplit=1)[0]
+    found = _USE.fullmatch(name)
+    mode = _BY_RESOURCE.get(found[1]) if found else None
+    if found is None or mode is None:
+        if name.startswith("fm-"):
+            raise KeyError(name)
+        return None
+    return _play(mode, found[2].split("-")[1:])
+
+
+def _play(mode: Mode, words: list[str]) -> Play:
+    play = Play(mode=mode)
+    for word in words:
+        if word in ("back", "forth"):
+            direction = "compensation" if word == "back" else "forward"
+            play = msgspec.structs.replace(play, direction=direction)
+        elif word.startswith("x"):
+            play = msgspec.structs.replace(play, first=int(word[1:]))
+        else:
+            play = msgspec.structs.replace(play, after=int(word.removeprefix("after")))
+    return play
+
+
+def mode_of(resource: str) -> Mode | None:
+    """The mode that a resource id asks for, whenever that is; raises as `play_of` does."""
+    play = play_of(resource)
+    return None if play is None else play.mode

@@ -122,6 +122,7 @@ SCRIPTS: Final[dict[str, Script]] = {
     "FM-41a": context(b'"as agreed"'),
     "FM-42": context(b'{"obligations":[{"id":"mask-pii","fields":["name"]}]}'),
     "FM-42a": context(b'{"obligations":{"mask-pii":["name"]}}'),
+    "FM-42b": context(b'{"obligations":[{"id":"cap-amount","max":"1"}]}'),
     "FM-43": says(b'{"evaluations":[{"decision":true}]}'),
     "FM-45": giant,
     "FM-46": gzip_bomb,

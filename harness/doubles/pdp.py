@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import time
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from harness.contract.pdp_modes import Mode, mode_of
+from harness.contract.pdp_modes import Mode, play_of
 from harness.doubles.authzen import Question, contract_problems, read_question
 from harness.doubles.claims import Claims, ClaimsReader
 from harness.doubles.connection import Connection, PeerGone
@@ -105,6 +106,7 @@ class Pdp:
         self._claims = claims
         self._deadline_s = deadline_ms / 1000
         self._overrides: dict[tuple[str, str], bool] = {}
+        self._questions: Counter[tuple[str, str, int, str]] = Counter()
 
     def override(self, tenant: str, resource: str, decision: bool | None) -> None:
         """Decide a resource otherwise for a tenant; None goes back to the rule."""
@@ -123,7 +125,7 @@ class Pdp:
         mode = None
         if not status:
             try:
-                mode = mode_of(visit.question.resource)
+                mode = self._mode(visit.question.resource, visit.claims)
             except KeyError:
                 status, problem = 400, f"resource.id: {visit.question.resource!r} is no mode"
         if mode is not None:
@@ -135,6 +137,18 @@ class Pdp:
             self._answer(visit, 200, _BODIES[visit.answer])
             visit.record()
         return None
+
+    def _mode(self, resource: str, claims: Claims) -> Mode | None:
+        """The mode that this question is answered in; None: it is decided by policy."""
+        play = play_of(resource)
+        if play is None:
+            return None
+        number = 1
+        if play.counts:
+            place = (claims.tenant, claims.saga_id, claims.step, claims.direction)
+            self._questions[place] += 1
+            number = self._questions[place]
+        return play.mode if play.answers(claims.direction, number) else None
 
     def bait(self, connection: Connection, request: Request) -> None:
         """Handle a request that followed a redirect: it is told allow, and recorded."""

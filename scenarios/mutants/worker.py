@@ -44,6 +44,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "broken-body-taken": Parts(authorize=asking(exchange=pdp.taking_what_came)),
     "decision-searched": Parts(authorize=asking(exchange=pdp.until_an_allow)),
     "open-without-answer": Parts(authorize=asking(without_answer=ALLOWED)),
+    "compensation-open-without-answer": Parts(authorize=pdp.open_back()),
     "unknown-member-refused": Parts(authorize=asking(see=pdp.no_unknown_members)),
     "chunks-refused": Parts(authorize=asking(see=pdp.no_chunks)),
     "charset-refused": Parts(authorize=asking(see=pdp.no_charset)),

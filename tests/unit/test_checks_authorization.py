@@ -32,6 +32,11 @@ BASES = sorted({m.id[:5] for m in MODES if m.id.startswith("FM") and m.id not in
 DEADLINE_NS = 1_000 * MS
 
 
+def there(mode: str) -> list[str]:
+    """How the attempts of a step go whose first question is answered in this mode."""
+    return [mode, "ok"] if mode in BASES else [mode]
+
+
 def told(failure_modes: int = len(BASES)) -> Story:
     """Every activity type, retries, denies, every mode of the PDP."""
     story = Story()
@@ -46,9 +51,13 @@ def told(failure_modes: int = len(BASES)) -> Story:
         story.saga(four, feeds=IDS, case=f"deny-{position}", plan={(position, "forward"): ["deny"]})
     quick = Retry(initial_ms=10, max_attempts=2)
     for number, mode in enumerate([*CONTROLS, *BASES[:failure_modes]]):
-        tries = 2 if mode in BASES else 1
-        nodes = [step(number, f"{mode.lower()}.alpha", retry=quick)]
-        story.saga(nodes, feeds=IDS, case=mode, plan={(0, "forward"): [mode] * tries})
+        nodes = [step(number, f"{mode.lower()}.alpha", retry=quick), step(0, "end")]
+        plan = {(0, "compensation"): there(mode), (1, "forward"): ["refuse"]}
+        if mode != "FM-02":
+            plan[0, "forward"] = there(mode)
+        story.saga(nodes, feeds=IDS, case=mode, plan=plan)
+    nodes = [step(0, "fm-02.alpha")]
+    story.saga(nodes, feeds=IDS, case="deny-mode", plan={(0, "forward"): ["FM-02"]})
     return story
 
 
@@ -255,7 +264,8 @@ def test_an_effect_after_anything_but_an_allow_is_a_false_allow(mode: str) -> No
 def test_what_follows_a_redirect_is_no_answer_to_the_question() -> None:
     """The host it leads to may say what it likes; it is counted."""
     story = told()
-    story.set(Decision, {"mode": "FM-48 target", "answer": Answer.ALLOW}, mode="FM-48", attempt=2)
+    asked = story.all(Decision, mode="FM-48")[0]
+    story.add(msgspec.structs.replace(asked, mode="FM-48 target", answer=Answer.ALLOW))
     verdict = story.judge(PDP_3)
     assert verdict.outcome is Outcome.PASS
     assert verdict.figures["redirects_followed"] == 1
@@ -335,7 +345,7 @@ def _worker(story: Story, decision: Decision, event: str, role: str) -> None:
 def test_a_worker_that_gave_up_before_the_answer_denied_falsely() -> None:
     """It left early, though the answer was on its way."""
     story = told()
-    story.drop(Effect, saga_id="s-ok-slow")
+    story.drop(Effect, saga_id="s-ok-slow", step=0)
     story.change(
         Decision,
         lambda d: {"answered_ns": 0, "received_ns": d.at_ns - 300 * MS, "ended_by": "peer"},
@@ -348,7 +358,7 @@ def test_a_worker_that_gave_up_before_the_answer_denied_falsely() -> None:
 def test_a_worker_that_left_at_its_deadline_denied_rightly(waited_ms: int) -> None:
     """The answer was slower than it should have been; then the control shows nothing."""
     story = told()
-    story.drop(Effect, saga_id="s-ok-slow")
+    story.drop(Effect, saga_id="s-ok-slow", step=0)
     story.change(
         Decision,
         lambda d: {"answered_ns": 0, "received_ns": d.at_ns - waited_ms * MS},
@@ -428,15 +438,19 @@ def test_nobody_may_wait_longer_than_the_deadline_and_a_half(
     assert story.judge(PDP_3, pdp_deadline_ms=1001).outcome is Outcome.PASS
 
 
-@pytest.mark.parametrize(("modes", "enough"), [(20, True), (19, False)])
-def test_twenty_ways_to_fail_are_the_least(modes: int, enough: bool) -> None:
+@pytest.mark.parametrize("direction", ["forward", "compensation"])
+def test_every_way_to_fail_must_be_met_in_both_directions(direction: str) -> None:
     """What was not asked is named."""
-    story = told(modes)
-    if enough:
-        assert story.judge(PDP_3).outcome is Outcome.PASS
-    else:
-        assert f"{modes} failure modes" in lacks(story, PDP_3)
-        assert BASES[-1] in lacks(story, PDP_3)
+    story = told()
+    story.drop(Decision, mode=BASES[-1], direction=direction)
+    assert f"never asked, {direction}: {BASES[-1]}" in lacks(story, PDP_3)
+
+
+def test_an_effect_whose_question_reached_no_pdp_is_a_false_allow() -> None:
+    """In the sagas that were driven for it; elsewhere another check says so."""
+    story = told()
+    story.drop(Decision, saga_id="s-FM-08", direction="compensation", attempt=2)
+    assert "the PDP was not reached" in clause(story, PDP_3, "FALSE_ALLOW")
 
 
 @pytest.mark.parametrize("control", CONTROLS)
@@ -445,7 +459,7 @@ def test_every_control_must_have_been_seen_to_work(control: str) -> None:
     story = told()
     story.drop(Decision, mode=control)
     if control != "FM-02":
-        story.drop(Effect, saga_id=f"s-{control}")
+        story.drop(Effect, saga_id=f"s-{control}", step=0)
     assert control in lacks(story, PDP_3)
 
 

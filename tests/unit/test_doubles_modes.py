@@ -16,7 +16,7 @@ import msgspec
 import pytest
 import uvloop
 
-from harness.contract.pdp_modes import FAMILIES, MODES, Mode, mode_of
+from harness.contract.pdp_modes import FAMILIES, MODES, Mode, mode_of, play_of
 from harness.doubles.instruments import Doubles
 from harness.doubles.modes import SCRIPTS
 from harness.journal.records import Answer, Decision
@@ -310,3 +310,45 @@ async def test_who_follows_a_redirect_is_recorded_and_may_conclude_nothing(tmp_p
     assert {(hit.tenant, hit.step, hit.direction) for hit in hits} == {("alpha", 0, "forward")}
     assert [hit.saga_id for hit in hits] == ["fm-48", "fm-49", "fm-50"]
     assert all("redirect was followed" in hit.problems[0] for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("resource", "played"),
+    [
+        ("fm-08", {("forward", 1), ("forward", 2), ("compensation", 1), ("compensation", 2)}),
+        ("fm-08-back.alpha", {("compensation", 1), ("compensation", 2)}),
+        ("fm-08-forth-x1/a", {("forward", 1)}),
+        ("fm-08-after1.a", {("forward", 2), ("compensation", 2)}),
+        ("ok-extra-back-x1", {("compensation", 1)}),
+    ],
+)
+def test_a_resource_says_which_questions_its_mode_answers(
+    resource: str, played: set[tuple[str, int]]
+) -> None:
+    """What it does not answer is decided by policy."""
+    play = play_of(resource)
+    assert play is not None
+    found = {
+        (direction, number)
+        for direction in ("forward", "compensation")
+        for number in (1, 2)
+        if play.answers(direction, number)
+    }
+    assert found == played
+
+
+@pytest.mark.parametrize("resource", ["fm-08-bark", "fm-08-x0", "fm-08-", "fm-08x1"])
+def test_a_misspelt_use_of_a_mode_is_no_resource(resource: str) -> None:
+    with pytest.raises(KeyError):
+        play_of(resource)
+
+
+async def test_a_mode_for_one_question_leaves_the_next_to_policy(tmp_path: Path) -> None:
+    doubles = Doubles(SegmentWriter(tmp_path, "doubles", "t-1"), frozenset(), DEADLINE_MS)
+    addresses = await doubles.open()
+    for number in range(3):
+        await exchange(addresses.pdp, question("fm-33-x2", f"r-{number}"))
+    await doubles.close()
+    lines = (tmp_path / "doubles.jsonl").read_bytes().splitlines()
+    decisions = [msgspec.json.decode(line, type=Decision) for line in lines[1:-1]]
+    assert [each.mode for each in decisions] == ["FM-33", "FM-33", "policy"]

@@ -16,19 +16,21 @@ from harness.checks.authorization.attempts import (
 from harness.checks.check import Evidence, Finding
 from harness.checks.histories import CANCELED, TERMINATED, TIMED_OUT, Run, coverage, runs
 from harness.checks.histories.clauses import Broken, conclude
+from harness.checks.histories.ledger import named as named_effect
 from harness.contract.pdp_modes import MODES
 from harness.journal.records import Answer, Decision
 
 FALSE_ALLOW: Final = "FALSE_ALLOW"
 FALSE_DENY: Final = "FALSE_DENY"
 TOO_LONG: Final = "waited too long"
-LEAST_FAILURE_MODES: Final = 20
 _MARGIN: Final = 1.5
 _IN_TIME: Final = 0.8  # of the deadline: an answer that took longer may have come too late
 _MS: Final = 1_000_000
 _DIGITS: Final = len("FM-00")
+_DIRECTIONS: Final = ("forward", "compensation")
 _CONTROLS: Final = {mode.id for mode in MODES if mode.family == "control"}
 _FAILURES: Final = {mode.id[:_DIGITS] for mode in MODES} - {m[:_DIGITS] for m in _CONTROLS}
+_OBLIGES: Final = {mode.id: mode.obligation for mode in MODES if mode.obligation}
 _STALLS: Final = {mode.id for mode in MODES if mode.family == "timing"}
 
 
@@ -36,16 +38,18 @@ def closed_on_every_error(evidence: Evidence) -> Finding:
     """ADR, Invariants: "Workflow activities must call PDP for authorization decisions; fail-closed
     on authorization errors".
 
-    After an answer that is no valid allow nothing reaches a service in that attempt (else
-    FALSE_ALLOW); after a valid allow, however unusual, the service is called (else FALSE_DENY,
-    unless the attempt was interrupted); and nobody waits for an answer much longer than the
-    declared deadline. At least 20 ways to fail and all the controls must have been asked.
+    In a saga that was driven for it nothing reaches a service but after a valid allow of the same
+    attempt (else FALSE_ALLOW; an allow with an obligation that the platform declares to carry out
+    is judged by INV-PDP-8). After a valid allow, however unusual, the service is called (else
+    FALSE_DENY, unless the attempt was interrupted). Nobody waits for an answer much longer than the
+    declared deadline. Every way to fail and every control must have been met, forward and back.
     """
     deadline_ns = int(evidence.parameters.get("pdp_deadline_ms", 1000)) * _MS
     decisions = [each for group in asked(evidence).values() for each in group]
     judge = _AllowJudge(evidence, deadline_ns)
     broken = [
         *_false_allows(evidence),
+        *_unasked(evidence),
         *judge.false_denies(),
         *_waits(decisions, deadline_ns),
     ]
@@ -53,29 +57,42 @@ def closed_on_every_error(evidence: Evidence) -> Finding:
     modes = Counter(each.mode for each in decisions)
     figures: dict[str, Any] = {
         "questions": len(decisions),
-        "failure_modes": len(_failure_modes(decisions)),
+        "failure_modes": len(_failure_modes(decisions, "forward")),
+        "failure_modes_back": len(_failure_modes(decisions, "compensation")),
         "allows_not_judged": judge.not_judged,
         "redirects_followed": sum(map(followed_redirect, evidence.of(Decision))),
         "asked_by_mode": dict(sorted(modes.items())),
     }
     kept = (
-        f"{len(decisions)} questions in {figures['failure_modes']} failure modes and "
-        f"{len(_CONTROLS)} controls: no effect without a valid allow, none withheld after one, "
-        f"and nobody waited longer than {_MARGIN:g} deadlines"
+        f"{len(decisions)} questions in {figures['failure_modes']} failure modes forward, "
+        f"{figures['failure_modes_back']} back, and {len(_CONTROLS)} controls: no effect without "
+        f"a valid allow, none withheld after one, and nobody waited longer than {_MARGIN:g} "
+        "deadlines"
     )
     return conclude((FALSE_ALLOW, FALSE_DENY, TOO_LONG), broken, lacks, kept, figures)
 
 
 def _false_allows(evidence: Evidence) -> Iterator[Broken]:
     effects = done(evidence)
+    carried_out = set(evidence.parameters.get("obligations_honoured", ()))
     for attempt, decisions in asked(evidence).items():
         if attempt not in effects:
             continue
         for decision in decisions:
-            if decision.answer is not Answer.ALLOW:
+            honoured = _OBLIGES.get(decision.mode, "") in carried_out
+            if decision.answer is not Answer.ALLOW and not honoured:
                 effect = effects[attempt][0]
                 text = f"{named(decision)}, and {effect.service}.{effect.operation} was called"
                 yield Broken(FALSE_ALLOW, text)
+
+
+def _unasked(evidence: Evidence) -> Iterator[Broken]:
+    """Effects of sagas driven for this, in attempts whose question reached no PDP."""
+    fed = {(saga.tenant, saga.saga_id) for saga in coverage(evidence, "INV-PDP-3").fed}
+    decided = asked(evidence)
+    for attempt, effects in done(evidence).items():
+        if attempt[:2] in fed and attempt not in decided:
+            yield Broken(FALSE_ALLOW, f"{named_effect(effects[0])}; the PDP was not reached")
 
 
 def _waits(decisions: Iterable[Decision], deadline_ns: int) -> Iterator[Broken]:
@@ -87,10 +104,10 @@ def _waits(decisions: Iterable[Decision], deadline_ns: int) -> Iterator[Broken]:
 
 
 class _AllowJudge:
-    """Whether what was allowed was done. `followed` are the modes after which it was."""
+    """Whether what was allowed was done. `followed`: the modes and directions in which it was."""
 
     def __init__(self, evidence: Evidence, deadline_ns: int) -> None:
-        self.followed: set[str] = set()
+        self.followed: set[tuple[str, str]] = set()
         self.not_judged = 0
         self._evidence = evidence
         self._in_time_ns = _IN_TIME * deadline_ns
@@ -110,7 +127,7 @@ class _AllowJudge:
     def _withheld(self, decision: Decision, *, followed: bool) -> Run | None:
         """The run whose attempt had an allow and did not use it."""
         if followed:
-            self.followed.add(decision.mode)
+            self.followed.add((decision.mode, decision.direction))
             return None
         run = self._runs.get((decision.tenant, decision.run_id))
         if run is None or not self._undisturbed(run, decision):
@@ -130,19 +147,17 @@ class _AllowJudge:
         )
 
 
-def _failure_modes(decisions: Iterable[Decision]) -> set[str]:
-    return {decision.mode[:_DIGITS] for decision in decisions} & _FAILURES
+def _failure_modes(decisions: Iterable[Decision], direction: str) -> set[str]:
+    return {each.mode[:_DIGITS] for each in decisions if each.direction == direction} & _FAILURES
 
 
-def _not_asked(decisions: Iterable[Decision], followed: set[str]) -> Iterator[str]:
-    found = _failure_modes(decisions)
-    if len(found) < LEAST_FAILURE_MODES:
-        missing = ", ".join(sorted(_FAILURES - found))
-        yield (
-            f"{len(found)} failure modes were asked, {LEAST_FAILURE_MODES} are the least; "
-            f"not asked: {missing}"
-        )
-    seen = followed | {each.mode for each in decisions if each.answer is Answer.DENY}
-    if not seen >= _CONTROLS:
-        missing = ", ".join(sorted(_CONTROLS - seen))
-        yield f"no attempt shows what follows on the controls {missing}"
+def _not_asked(decisions: Iterable[Decision], followed: set[tuple[str, str]]) -> Iterator[str]:
+    seen = followed | {(d.mode, d.direction) for d in decisions if d.answer is Answer.DENY}
+    for direction in _DIRECTIONS:
+        missing = _FAILURES - _failure_modes(decisions, direction)
+        if missing:
+            yield f"never asked, {direction}: {', '.join(sorted(missing))}"
+        unshown = {control for control in _CONTROLS if (control, direction) not in seen}
+        if unshown:
+            shown = ", ".join(sorted(unshown))
+            yield f"no attempt shows what follows, {direction}, on the controls {shown}"

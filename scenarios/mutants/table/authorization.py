@@ -37,7 +37,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="The status of the PDP's answer is not looked at.",
         breakage=broken_worker("any-status"),
-        cases=("mode-fm-0[3-9]*", "mode-fm-10*"),
+        cases=("modes-status-*",),
     ),
     Mutant(
         name="any-media-type",
@@ -45,7 +45,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="The media type of the PDP's answer is not looked at.",
         breakage=broken_worker("any-media-type"),
-        cases=("mode-fm-30*",),
+        cases=("modes-json-*",),
     ),
     Mutant(
         name="any-age",
@@ -53,7 +53,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="An answer to another request or from a cache is taken.",
         breakage=broken_worker("any-age"),
-        cases=("mode-fm-5[12]",),
+        cases=("modes-freshness-*",),
     ),
     Mutant(
         name="lenient-json",
@@ -61,7 +61,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="Duplicate members, NaN and a byte order mark pass the JSON reader.",
         breakage=broken_worker("lenient-json"),
-        cases=("mode-fm-3[7-9]*",),
+        cases=("modes-json-*",),
     ),
     Mutant(
         name="first-json-value",
@@ -69,7 +69,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="What follows the first JSON value of an answer is not looked at.",
         breakage=broken_worker("first-json-value"),
-        cases=("mode-fm-38*",),
+        cases=("modes-json-*",),
     ),
     Mutant(
         name="truthy-decision",
@@ -77,7 +77,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="Any decision that Python holds for true is an allow.",
         breakage=broken_worker("truthy-decision"),
-        cases=("mode-fm-3[2-5]*",),
+        cases=("modes-decision-type-*",),
     ),
     Mutant(
         name="allow-unless-false",
@@ -85,7 +85,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="Any JSON that does not say decision false is an allow.",
         breakage=broken_worker("allow-unless-false"),
-        cases=("mode-fm-31*", "mode-fm-36*", "mode-fm-4[03]"),
+        cases=("modes-decision-type-*",),
     ),
     Mutant(
         name="any-context",
@@ -93,7 +93,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="Errors and obligations in the context of an allow are ignored.",
         breakage=broken_worker("any-context"),
-        cases=("mode-fm-4[12]*",),
+        cases=("modes-context-*",),
     ),
     Mutant(
         name="decision-searched",
@@ -101,7 +101,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="An answer is read no further than to something that looks like an allow.",
         breakage=broken_worker("decision-searched"),
-        cases=("mode-fm-45", "mode-fm-47"),
+        cases=("modes-size-*",),
     ),
     Mutant(
         name="redirects-followed",
@@ -109,7 +109,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="The client of the PDP goes where it is redirected.",
         breakage=broken_worker("redirects-followed"),
-        cases=("mode-fm-48*", "mode-fm-49*"),
+        cases=("modes-redirect-*",),
     ),
     Mutant(
         name="broken-body-taken",
@@ -117,7 +117,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="An answer that breaks off is taken for what came of it.",
         breakage=broken_worker("broken-body-taken"),
-        cases=("mode-fm-2[125]*",),
+        cases=("modes-framing-*", "modes-connection-*"),
     ),
     Mutant(
         name="each-read-timed",
@@ -125,7 +125,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="The deadline counts for each read, so that a dripping allow passes.",
         breakage=broken_worker("each-read-timed"),
-        cases=("mode-fm-18*", "mode-fm-19*"),
+        cases=("modes-timing-*",),
     ),
     Mutant(
         name="deadline-doubled",
@@ -133,7 +133,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="waited too long",
         defect="The worker waits for the PDP twice as long as it is told.",
         breakage=broken_worker("deadline-doubled"),
-        cases=("mode-fm-16", "mode-fm-18*"),
+        cases=("modes-timing-*",),
     ),
     Mutant(
         name="open-without-answer",
@@ -141,7 +141,15 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_ALLOW",
         defect="A PDP that cannot be asked, or answers too late, is taken for an allow.",
         breakage=broken_worker("open-without-answer"),
-        cases=("mode-fm-1[6-9]*", "mode-fm-20"),
+        cases=("modes-timing-*", "modes-connection-*"),
+    ),
+    Mutant(
+        name="compensation-open-without-answer",
+        expected=("INV-PDP-3",),
+        clause="FALSE_ALLOW",
+        defect="Compensations are let through when the PDP is away.",
+        breakage=broken_worker("compensation-open-without-answer"),
+        cases=("modes-connection-*",),
     ),
     Mutant(
         name="unknown-member-refused",
@@ -149,7 +157,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_DENY",
         defect="An allow with members that AuthZEN does not name is refused.",
         breakage=broken_worker("unknown-member-refused"),
-        cases=("mode-ok-*",),
+        cases=("modes-control-*",),
     ),
     Mutant(
         name="chunks-refused",
@@ -157,7 +165,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_DENY",
         defect="An allow in chunked encoding is refused.",
         breakage=broken_worker("chunks-refused"),
-        cases=("mode-ok-*",),
+        cases=("modes-control-*",),
     ),
     Mutant(
         name="charset-refused",
@@ -165,7 +173,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="FALSE_DENY",
         defect="An allow whose media type has a parameter is refused.",
         breakage=broken_worker("charset-refused"),
-        cases=("mode-ok-*",),
+        cases=("modes-control-*",),
     ),
     Mutant(
         name="deny-retried",
