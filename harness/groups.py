@@ -10,21 +10,26 @@ from typing import Final
 class Group:
     """A worker process of its own, on task queues of its own.
 
-    `service_deadline_ms` is what its worker is told as the total time of a service call.
+    `service_deadline_ms` is what its worker is told as the total time of a service call. A `tapped`
+    one reaches the engine through the tap, where the target allows RPC faults.
     """
 
     name: str
     service_deadline_ms: int = 2000
+    tapped: bool = False
 
 
 CALM: Final = "calm"
 CRASH: Final = "crash"
+WIRE: Final = "wire"
 
 GROUPS: Final[dict[str, Group]] = {
     group.name: group
     for group in (
         Group(name=CALM),
         # its worker is killed while services hold their answers, which must not run out before
-        Group(name=CRASH, service_deadline_ms=8000),
+        Group(name=CRASH, service_deadline_ms=8000, tapped=True),
+        # its worker loses single calls, and lives
+        Group(name=WIRE, tapped=True),
     )
 }

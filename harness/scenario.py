@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol
 from harness.contract.pdp_modes import mode_of
 from harness.contract.program import Child, Node, Step
 from harness.groups import CALM
+from harness.tap.messages import COMPLETED, Action
 from harness.target.model import Breakage
 
 PLAIN: Final = "control"  # the family of PDP modes that break nothing: allow and deny
@@ -57,6 +58,23 @@ Script = Signal | Cancel | Terminate | KillWorker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RpcFault:
+    """What the tap does to calls of the case's worker that name this saga (`harness.tap`).
+
+    The case's group must be a tapped one. With `activity` only calls about that activity type
+    count. What is held is dropped when the group's worker has been killed.
+    """
+
+    action: Action
+    method: str = COMPLETED
+    activity: str = ""
+    first: int = 1
+    count: int | None = 1
+    repeats: bool = False
+    delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One saga to drive in each tenant it names.
 
@@ -72,6 +90,7 @@ class Case:
     group: str = CALM
     workflow_id: str = ""
     script: tuple[Script, ...] = ()
+    rpc: tuple[RpcFault, ...] = ()
     needs: frozenset[str] = frozenset()
 
 
@@ -114,6 +133,8 @@ def breaks(case: Case) -> frozenset[Breakage]:
                 found.add("service-faults")
     if any(isinstance(act, KillWorker) for act in case.script):
         found.add("kill-worker")
+    for fault in case.rpc:
+        found |= {"rpc-faults", "kill-worker"} if fault.action == "hold" else {"rpc-faults"}
     return frozenset(found)
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from harness.doubles.client import DoublesClient
-from harness.drive.cases import Run, drive_cases, runs_of
+from harness.drive.case_run import Run
+from harness.drive.cases import drive_cases, runs_of
 from harness.drive.connect import connect_all, server_version
 from harness.drive.evidence import await_audit, export_histories
 from harness.drive.plan import DrivePlan
@@ -30,6 +31,7 @@ from harness.groups import CRASH
 from harness.journal.manifest import JOURNAL
 from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite, act_breaks
+from harness.tap.client import TapClient
 from harness.trial import NO_ROOM
 
 ACT_DEADLINE_S = 180.0
@@ -89,6 +91,7 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
             text=await server_version(next(iter(clients.values()))),
         )
         drive.lacks |= set(told["lacks"])
+        drive.tap = TapClient(told["tap"]) if told["tap"] else None
         await _while_there(drive, _drive(drive, suites))
 
 

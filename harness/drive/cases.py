@@ -1,13 +1,12 @@
-"""Driving cases: programs, starts, scripts, results, and the one crash for all that are held."""
+"""Driving cases: programs, starts, scripts, results."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import fnmatch
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 import msgspec
 from temporalio.client import WorkflowFailureError, WorkflowHandle
@@ -15,53 +14,22 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 
 from harness.contract.program import (
     WORKFLOW_TYPE,
-    Behaviour,
     Child,
     Node,
     SagaProgram,
     Step,
     to_json,
 )
+from harness.drive.case_run import Run
+from harness.drive.crash import crash_when_held, rules_in_force
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
 from harness.groups import CRASH
 from harness.journal.records import Program, now
-from harness.scenario import Cancel, Case, KillWorker, Signal, Suite, Terminate, breaks
+from harness.scenario import Cancel, Case, Signal, Suite, Terminate, breaks
 
 OPEN_AT_ONCE = 40  # more would only wait for each other, and every measured gap with them
 STARTS_AT_ONCE = 16
-GATHER_S = 4.0  # how long the crash waits for all held answers, from the first one on
-
-
-class About(TypedDict):
-    """What every operation on a case records."""
-
-    suite: str
-    case: str
-    tenant: str
-    workflow_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A case in one tenant."""
-
-    suite: str
-    case: Case
-    tenant: TenantPlan
-    program: SagaProgram
-    workflow_id: str
-    group: str
-
-    @property
-    def about(self) -> About:
-        """What every operation on it records."""
-        return {
-            "suite": self.suite,
-            "case": self.case.name,
-            "tenant": self.tenant.name,
-            "workflow_id": self.workflow_id,
-        }
 
 
 def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
@@ -137,7 +105,8 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
             )
         )
     await drive.doubles.register((run.tenant.name, run.program) for run in runs)
-    crash = asyncio.create_task(_crash(drive, runs))
+    await rules_in_force(drive, runs)
+    crash = asyncio.create_task(crash_when_held(drive, runs))
     # what is held until the crash must all be open at once; it goes first and is not counted
     held = [run for run in runs if run.group == CRASH]
     others = [run for run in runs if run.group != CRASH]
@@ -233,46 +202,3 @@ def shown_result(result: object) -> dict[str, Any]:
         case TimeoutError():
             return {"status": "TIMED_OUT"}
     return {"status": "FAILED", "type": type(cause).__name__}
-
-
-def held_points(runs: list[Run]) -> set[tuple[str, str, int, str]]:
-    """Every (tenant, saga, step, direction) whose answer the doubles will hold."""
-    return {
-        (run.tenant.name, run.program.saga_id, number, direction)
-        for run in runs
-        for number, node in enumerate(run.program.nodes)
-        if isinstance(node, Step)
-        for direction, behaviour in _behaviours(node)
-        if behaviour.hold
-    }
-
-
-def _behaviours(node: Step) -> tuple[tuple[str, Behaviour], tuple[str, Behaviour]]:
-    return ("forward", node.behaviour), ("compensation", node.compensation_behaviour)
-
-
-async def _crash(drive: Drive, runs: list[Run]) -> None:
-    """Wait until every held answer is held (or time is up), kill the worker once, release all."""
-    expected = held_points(runs)
-    scripts: dict[tuple[str, str, int, str], Literal["drop", "answer"]] = {
-        (run.tenant.name, run.program.saga_id, act.at_step, act.direction): act.release
-        for run in runs
-        for act in run.case.script
-        if isinstance(act, KillWorker)
-    }
-    held: dict[str, tuple[str, str, int, str]] = {}
-    deadline: float | None = None
-    clock = asyncio.get_running_loop().time
-    while len(held) < len(expected):
-        left_s = 1.0 if deadline is None else deadline - clock()
-        if left_s <= 0:
-            break
-        for each in await drive.doubles.held(timeout_ms=int(left_s * 1000) + 1):
-            deadline = deadline or clock() + GATHER_S
-            held[each.id] = (each.tenant, each.saga_id, each.step, each.direction)
-    if not held:
-        return
-    await drive.order("kill-worker", CRASH)
-    for identity, point in held.items():
-        await drive.doubles.release(identity, scripts.get(point, "drop"))
-    await drive.order("restart-worker", CRASH)

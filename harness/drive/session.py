@@ -21,6 +21,7 @@ from harness.errors import DriveError
 from harness.groups import CALM
 from harness.journal.records import Ending, Operation, Timing, now
 from harness.journal.write import SegmentWriter
+from harness.tap.client import TapClient
 
 T = TypeVar("T")
 ORDER_DEADLINE_S = 180.0
@@ -86,6 +87,7 @@ class Drive:
     supervisor: SupervisorLink
     tracked: set[Tracked] = field(default_factory=set)
     lacks: set[str] = field(default_factory=set)
+    tap: TapClient | None = None
 
     @property
     def tenants(self) -> list[TenantPlan]:

@@ -246,6 +246,30 @@ class Fault(Record, frozen=True, kw_only=True, tag="fault"):
     evidence: dict[str, Any] = {}
 
 
+class Tapped(Record, frozen=True, kw_only=True, tag="tapped"):
+    """One call between a worker (or starter) and the engine that a rule of the tap fits.
+
+    `keys` are the rule's; `number` counts the calls that it fits, `again` says that the same bytes
+    were bitten before. `action` is what was done to the call (empty: it was passed on), `sent` how
+    often it was forwarded, `engine_status` what the engine answered (empty: nothing), `status` what
+    the caller got (CANCELLED: it went away).
+    """
+
+    rule: str
+    link: str
+    method: str
+    keys: list[str] = []
+    number: int
+    again: bool = False
+    action: str = ""
+    status: str
+    engine_status: str = ""
+    sent: int = 0
+    request_bytes: int
+    answer_bytes: int = 0
+    received_ns: int
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One recorded attribute that a replay produced differently."""
 
@@ -318,6 +342,7 @@ AnyRecord = (
     | AuditEvent
     | History
     | Fault
+    | Tapped
     | Replay
     | Gauge
     | LoadRun
@@ -333,6 +358,7 @@ KINDS: tuple[type[Record], ...] = (
     AuditEvent,
     History,
     Fault,
+    Tapped,
     Replay,
     Gauge,
     LoadRun,

@@ -23,10 +23,12 @@ from harness.platform.breakage import Breakage
 from harness.platform.child import Child, Children
 from harness.platform.engine import engine_command
 from harness.platform.ports import free_ports
+from harness.tap.messages import Addresses as TapAddresses
 from harness.target.model import Target, environment
 from harness.tools.temporal import find_temporal
 
 DOUBLES_READY_S = 15.0
+TAP_READY_S = 30.0
 ENGINE_TRIES = 3
 ENGINE_SERVES_S = 20.0
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # and empty settings
@@ -66,6 +68,7 @@ class Platform:
         self.doubles: Addresses | None = None
         self.engine: Child | None = None
         self.worker_address = ""
+        self.tap: TapAddresses | None = None
         self._children = children
         self._segment = segment
 
@@ -132,6 +135,31 @@ class Platform:
             options += [f"--{name}-port", str(port)] if port else []
         return options
 
+    async def start_tap(self, groups: list[str]) -> None:
+        """Start the tap on the way from these groups' workers to the engine."""
+        command = [
+            sys.executable,
+            "-m",
+            "harness.tap",
+            "--journal",
+            str(self.trial / "journal"),
+            "--trial",
+            self.trial_id,
+            "--engine",
+            self.worker_address or self.address,
+        ]
+        for group in groups:
+            command += ["--link", group]
+        child = await self._children.start("tap", command)
+        told = await child.ready(TAP_READY_S, "see what it said")
+        self.happened(child, "ready")
+        self.tap = msgspec.json.decode(told, type=TapAddresses)
+
+    def engine_for(self, group: str) -> str:
+        """Where a group's worker finds the engine: at the tap, if it is tapped."""
+        tapped = self.tap.links.get(group) if self.tap else None
+        return tapped or self.worker_address or self.address
+
     async def start_worker(self, group: str) -> None:
         """Start the worker process of a group and wait until it polls."""
         if self.target.worker.external:
@@ -180,7 +208,7 @@ class Platform:
         """What the worker of a group is told, as the contract says."""
         assert self.doubles is not None
         return {
-            **self._engine_env(self.worker_address or self.address),
+            **self._engine_env(self.engine_for(group)),
             "HARNESS_TENANTS": json.dumps(
                 [
                     {

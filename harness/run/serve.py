@@ -11,6 +11,7 @@ import msgspec
 
 from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told
 from harness.errors import DriveError, HarnessError, TargetGone, UnavailableError
+from harness.groups import GROUPS
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import timed
@@ -124,7 +125,10 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
         request.progress("starting workers")
         with timed(platform, "set-up: workers and exporter"):
             await start_parts(platform, ask.groups)
-        return {"lacks": platform.lacks}
+        return {
+            "lacks": platform.lacks,
+            "tap": platform.tap.control if platform.tap else "",
+        }
 
     async def kill(ask: Ask) -> None:
         await platform.kill_worker(ask.group)
@@ -142,11 +146,19 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
 
 async def start_parts(platform: Platform, groups: list[str]) -> None:
     """Start the workers of these groups and the exporter at once; the first failure wins."""
+    tapped = [each for each in groups if GROUPS[each].tapped and platform.target.may("rpc-faults")]
     results = await asyncio.gather(
-        *(platform.start_worker(group) for group in groups),
+        *(platform.start_worker(group) for group in groups if group not in tapped),
+        _start_tapped(platform, tapped),
         platform.start_exporter(),
         return_exceptions=True,
     )
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+async def _start_tapped(platform: Platform, groups: list[str]) -> None:
+    if groups:
+        await platform.start_tap(groups)
+        await asyncio.gather(*(platform.start_worker(group) for group in groups))

@@ -70,7 +70,13 @@ def reference_target() -> Target:
         exporter=Exporter(command=(sys.executable, "-m", "scenarios.reference.exporter")),
         links=("worker",),
         allow=Allow(
-            faults=("link-cut", "kill-worker", "pdp-failure-modes", "service-faults"),
+            faults=(
+                "link-cut",
+                "kill-worker",
+                "pdp-failure-modes",
+                "service-faults",
+                "rpc-faults",
+            ),
             load=LoadLimit(max_rate_per_s=1000.0),
         ),
     )

@@ -148,9 +148,13 @@ def _target(given: Mapping[str, Any], _: Surroundings) -> Complaints:
                 "cannot be told where an embedded engine listens; give command",
             )
     faults = _list(_mapping(given, "allow"), "faults")
-    if _mapping(given, "worker").get("external") is True and "kill-worker" in faults:
+    external = _mapping(given, "worker").get("external") is True
+    if external and "kill-worker" in faults:
         at = ("allow", "faults", faults.index("kill-worker"))
         yield at, "the harness cannot kill an external worker; it kills only what it started"
+    if "rpc-faults" in faults and (external or "tls" in _mapping(given, "engine")):
+        at = ("allow", "faults", faults.index("rpc-faults"))
+        yield at, "only a started worker's calls can be broken, and only without TLS to the engine"
 
 
 def _mapping(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.contract.program import Behaviour, ContinueAsNew, Retry, step
-from harness.groups import CRASH
-from harness.scenario import Act, Case, KillWorker, Suite
+from harness.groups import CRASH, WIRE
+from harness.scenario import Act, Case, KillWorker, RpcFault, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
 IDS = ("INV-IDEM-1", "INV-IDEM-4", "INV-IDEM-8")
@@ -78,10 +78,56 @@ CONTINUED = Case(
         *failing_at(1, 0),
     ],
 )
+# the answer of the service has reached the worker, and dies with it on the way to the engine
+CRASH_AFTER_ANSWER_CASES = tuple(
+    Case(
+        name=f"crash-answered-{kind}",
+        feeds=("INV-IDEM-1", "INV-IDEM-8"),
+        group=CRASH,
+        tenants=kind % 2,
+        rpc=(RpcFault(action="hold"),),
+        nodes=[step(kind, "answered.{tenant}", **CRASHED), *steps(1, first=kind + 1)],
+    )
+    for kind in range(2)
+)
+# the engine has the completion and its answer is lost: nothing runs again; or the completion never
+# arrives until the attempt has run out: a second attempt
+LOST_COMPLETION_CASES = (
+    *(
+        Case(
+            name=f"completion-answer-lost-{kind}",
+            feeds=("INV-IDEM-1",),
+            group=WIRE,
+            tenants=kind % 2,
+            rpc=(RpcFault(action="lose-answer"),),
+            nodes=steps(1, first=kind),
+        )
+        for kind in (0, 3)
+    ),
+    *(
+        Case(
+            name=f"completion-refused-{kind}",
+            feeds=("INV-IDEM-1", "INV-IDEM-8"),
+            group=WIRE,
+            tenants=kind % 2,
+            rpc=(RpcFault(action="refuse", repeats=True),),
+            nodes=[step(kind, "refused.{tenant}", start_to_close_ms=1500)],
+        )
+        for kind in (1, 2)
+    ),
+)
 SUITE = Suite(
     name="idempotency",
     feeds=("INV-IDEM-1", "INV-IDEM-4", "INV-IDEM-6", "INV-IDEM-8"),
-    cases=(*CRASH_CASES, *LOST_CASES, *LOST_BACK_CASES, *RETRY_CASES, CONTINUED),
+    cases=(
+        *CRASH_CASES,
+        *CRASH_AFTER_ANSWER_CASES,
+        *LOST_COMPLETION_CASES,
+        *LOST_CASES,
+        *LOST_BACK_CASES,
+        *RETRY_CASES,
+        CONTINUED,
+    ),
     acts=(
         Act(
             name="start-dedupe",

@@ -25,6 +25,7 @@ from harness.journal.records import (
     Record,
     Replay,
     Subject,
+    Tapped,
     Timing,
 )
 
@@ -108,6 +109,18 @@ ONE_OF_EACH: tuple[Record, ...] = (
         path="histories/alpha/w.r.json",
         events=1,
         sha256=hashlib.sha256(HISTORY).hexdigest(),
+    ),
+    Tapped(
+        **AT,
+        rule="s/c/alpha/0",
+        link="wire",
+        method="RespondActivityTaskCompleted",
+        keys=["w"],
+        number=1,
+        action="refuse",
+        status="UNAVAILABLE",
+        request_bytes=100,
+        received_ns=5,
     ),
     Fault(**AT, fault_id="f", name="cut", target="link", phase="bit", evidence={"drops": 2}),
     Replay(

@@ -33,6 +33,7 @@ ADAPTERS = {
     "toxiproxy": "harness/faults/toxiproxy.py",
     "pandas": "reports/frames.py",
     "jinja2": "reports/jinja.py",
+    "grpc": "harness/tap/forward.py",
 }
 ARMS = {"core": CONFORMANCE, "load": ("scenarios.load.test_load",), "chaos": CHAOS}
 SUITES: dict[str, list[Suite]] = {

@@ -7,7 +7,17 @@ import importlib
 import pytest
 
 from harness.contract.program import Behaviour, Child, Node, SagaProgram, Timer, step
-from harness.scenario import Act, Case, KillWorker, Signal, Suite, act_breaks, breaks, not_allowed
+from harness.scenario import (
+    Act,
+    Case,
+    KillWorker,
+    RpcFault,
+    Signal,
+    Suite,
+    act_breaks,
+    breaks,
+    not_allowed,
+)
 from harness.target.parse import reference_target
 from scenarios.chaos import SUITES as CHAOS
 from scenarios.conformance import SUITES as CONFORMANCE
@@ -34,6 +44,8 @@ def case(*nodes: Node, **fields: object) -> Case:
         ),
         (case(step(0, "item", behaviour=Behaviour(hold="after"))), {"kill-worker"}),
         (case(step(0, "item"), script=(KillWorker(at_step=0),)), {"kill-worker"}),
+        (case(step(0, "item"), rpc=(RpcFault(action="refuse"),)), {"rpc-faults"}),
+        (case(step(0, "item"), rpc=(RpcFault(action="hold"),)), {"rpc-faults", "kill-worker"}),
         (
             case(
                 Child(
@@ -86,4 +98,4 @@ def test_the_reference_platform_allows_all_that_the_suites_break() -> None:
     suites = [importlib.import_module(name).SUITE for name in (*CONFORMANCE, *CHAOS)]
     wanted = {each for suite in suites for given in suite.cases for each in breaks(given)}
     assert wanted <= set(reference_target().allow.faults)
-    assert wanted == {"kill-worker", "pdp-failure-modes", "service-faults"}
+    assert wanted == {"kill-worker", "pdp-failure-modes", "rpc-faults", "service-faults"}
