@@ -292,6 +292,34 @@ class Replay(Record, frozen=True, kw_only=True, tag="replay"):
     differences: list[Difference] = []
 
 
+class SourceFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A forbidden name that workflow code reaches; `certain` is false where it only may."""
+
+    rule: str
+    file: str
+    line: int
+    where: str
+    uses: str
+    certain: bool
+
+
+class SourceScan(Record, frozen=True, kw_only=True, tag="source"):
+    """What was read of the workflow code of a module, without running it.
+
+    `classes` are its workflows, `functions` counts the pieces of code they reach, `files` are what
+    was read with its SHA-256. `outside` are packages that were not read, `unfollowed` code that
+    cannot be followed.
+    """
+
+    workflows: str
+    classes: list[str]
+    functions: int
+    files: dict[str, str]
+    findings: list[SourceFinding] = []
+    outside: list[str] = []
+    unfollowed: list[str] = []
+
+
 class Gauge(Record, frozen=True, kw_only=True, tag="gauge"):
     """A measured value at a time: backlog, open workflows, probe success, latency."""
 
@@ -344,6 +372,7 @@ AnyRecord = (
     | Fault
     | Tapped
     | Replay
+    | SourceScan
     | Gauge
     | LoadRun
     | Timing
@@ -360,6 +389,7 @@ KINDS: tuple[type[Record], ...] = (
     Fault,
     Tapped,
     Replay,
+    SourceScan,
     Gauge,
     LoadRun,
     Timing,

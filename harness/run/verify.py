@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from harness.checks.table import TABLE
 from harness.errors import DriveError, UnavailableError
@@ -16,11 +17,13 @@ from harness.run.conduct import Ended, conduct, timed
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
 from harness.scenario import not_allowed
+from harness.source import scan
 from harness.target.model import environment
 from harness.trial import Trial
 
 REPLAY_DEADLINE_S = 300.0
 REPLAYED = frozenset({"INV-DET-1", "INV-DET-2"})
+SCANNED = frozenset({"INV-PDP-13"})
 
 
 def verify(request: Request) -> Ended:
@@ -33,6 +36,7 @@ def verify(request: Request) -> Ended:
         drive = await start_drive(request, platform, trial, children)
         with timed(platform, "drive: all of it"):
             await serve(request, platform, drive)
+        _scan(request, platform)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         return _not_driven(request) | await _replay(request, platform, trial, children)
@@ -51,6 +55,14 @@ def _not_driven(request: Request) -> dict[str, str]:
             "the target file names no `exporter`, so nobody is known to emit audit events",
         )
     return reasons
+
+
+def _scan(request: Request, platform: Platform) -> None:
+    """Read the workflow code, if an ID asks for it and the target says where it is."""
+    module = request.breakage.workflows or request.target.worker.workflows
+    if module and SCANNED & set(request.asked):
+        with timed(platform, "source: workflow code read"):
+            platform.record(scan(module, Path(request.target.worker.cwd or ".")))
 
 
 async def _replay(

@@ -57,7 +57,7 @@ DENY_CASES = (
     *(
         Case(
             name=f"deny-at-{position}",
-            feeds=("INV-PDP-3", "INV-PDP-4"),
+            feeds=("INV-PDP-3", "INV-PDP-4", "INV-PDP-13"),
             nodes=[
                 *steps(position),
                 step(position, "fm-02.{tenant}"),
@@ -68,7 +68,7 @@ DENY_CASES = (
     ),
     Case(
         name="deny-back",
-        feeds=("INV-PDP-3", "INV-PDP-4"),
+        feeds=("INV-PDP-3", "INV-PDP-4", "INV-PDP-13"),
         tenants=0,
         nodes=[
             *(step(kind, "fm-02-back.{tenant}") for kind in range(4)),
@@ -98,7 +98,7 @@ ASKING_CASES = (
 )
 SUITE = Suite(
     name="authorization",
-    feeds=("INV-PDP-1", "INV-PDP-2", "INV-PDP-3", "INV-PDP-4"),
+    feeds=("INV-PDP-1", "INV-PDP-2", "INV-PDP-3", "INV-PDP-4", "INV-PDP-13"),
     cases=(*MODE_CASES, *CLOSED_CASES, *DENY_CASES, *ASKING_CASES),
 )
 

@@ -24,6 +24,8 @@ from harness.journal.records import (
     Program,
     Record,
     Replay,
+    SourceFinding,
+    SourceScan,
     Subject,
     Tapped,
     Timing,
@@ -132,6 +134,23 @@ ONE_OF_EACH: tuple[Record, ...] = (
         ending=Ending.FAIL,
         differences=[
             Difference(event_id=5, attribute="input", recorded="1", replayed="2", severity="error")
+        ],
+    ),
+    SourceScan(
+        **AT,
+        workflows="flows",
+        classes=["flows.Saga"],
+        functions=3,
+        files={"flows.py": "0" * 64},
+        findings=[
+            SourceFinding(
+                rule="pdp-client",
+                file="flows.py",
+                line=3,
+                where="Saga.run",
+                uses="requests.post",
+                certain=False,
+            )
         ],
     ),
     Gauge(**AT, name="open_sagas", value=1.5),

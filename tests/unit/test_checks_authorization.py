@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.checks.authorization import CHECKS
+from harness.checks.authorization import CHECKS as ALL_CHECKS
 from harness.checks.check import Check
 from harness.contract.pdp_modes import MODES
 from harness.contract.program import ACTIVITY_TYPES, Retry, step
@@ -24,6 +24,8 @@ from harness.journal.records import (
 from harness.outcome import Outcome
 from tests.unit.journals import MS, Story, failure
 
+# what is read and not driven is another test's matter
+CHECKS = tuple(check for check in ALL_CHECKS if check.id != "INV-PDP-13")
 BY_ID = {check.id: check for check in CHECKS}
 PDP_1, PDP_2, PDP_3, PDP_4 = (BY_ID[f"INV-PDP-{n}"] for n in range(1, 5))
 IDS = tuple(BY_ID)

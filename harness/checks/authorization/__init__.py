@@ -9,6 +9,7 @@ from typing import Any, Final
 from harness.checks.authorization.attempts import asked, done, place_of
 from harness.checks.authorization.closed import closed_on_every_error
 from harness.checks.authorization.denied import a_deny_is_final
+from harness.checks.authorization.source import workflows_do_not_ask
 from harness.checks.check import Check, Evidence, Finding
 from harness.checks.histories import Place, coverage, runs, sagas
 from harness.checks.histories.clauses import Broken, conclude
@@ -20,9 +21,11 @@ from harness.journal.records import (
     Effect,
     Fault,
     History,
+    Part,
     Process,
     Program,
     Record,
+    SourceScan,
     Subject,
 )
 
@@ -148,4 +151,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(id="INV-PDP-2", subject=Subject.WORKER, needs=_NEEDS, judge=the_answer_comes_first),
     Check(id="INV-PDP-3", subject=Subject.WORKER, needs=_ANSWERED, judge=closed_on_every_error),
     Check(id="INV-PDP-4", subject=Subject.WORKER, needs=_ANSWERED, judge=a_deny_is_final),
+    Check(
+        id="INV-PDP-13",
+        subject=Subject.WORKER,
+        needs={SourceScan: 0, Part: 1},
+        judge=workflows_do_not_ask,
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from harness.mutant import Mutant
-from scenarios.mutants.table.broken import broken_worker
+from scenarios.mutants.table.broken import broken_worker, replayed
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -189,5 +189,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A denied step is done all the same.",
         breakage=broken_worker("deny-ignored"),
         collateral={"INV-PDP-3": "an effect after a deny is a false allow"},
+    ),
+    Mutant(
+        name="workflow-asks",
+        expected=("INV-PDP-13",),
+        clause="a PDP client is reached from workflow code",
+        defect="The workflow code asks the PDP itself before each step.",
+        breakage=replayed("asks_itself"),
+    ),
+    Mutant(
+        name="workflow-asks-elsewhere",
+        expected=("INV-PDP-13",),
+        clause="a PDP client is reached from workflow code",
+        defect="The workflow code asks the PDP in a helper of another module.",
+        breakage=replayed("asks_elsewhere"),
     ),
 )

@@ -1,0 +1,309 @@
+"""What workflow classes can reach through the project's own code.
+
+Calls of the project's own functions, of methods on `self`, and references to own functions and
+global values are followed for certain. A method called on any other object is followed into every
+own class that has one of that name, and what is found there is only *possible*. What is handed to
+the SDK by reference (an activity, a child workflow) is not called by the workflow.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.source.modules import Function, Module, Project, Symbol, imported
+
+_SDK = "temporalio.workflow"
+_ACTIVITY = "temporalio.activity.defn"
+_WORKFLOW = "temporalio.workflow.defn"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A piece of code that workflow code may run: a function's body, or a global's value.
+
+    `owner` is the class that `self` is an instance of, as far as is known.
+    """
+
+    module: Module
+    name: str
+    node: ast.AST
+    owner: Symbol | None
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A name used in reached code, by what it stands for."""
+
+    code: Code
+    dotted: str
+    line: int
+
+
+class Reach:
+    """A walk over everything reachable. `uses` are the names that are not the project's own."""
+
+    def __init__(self, project: Project) -> None:
+        self.uses: list[Use] = []
+        self.code: list[Code] = []
+        self._project = project
+        self._seen: dict[int, bool] = {}  # by node: whether it was reached for certain
+        self._todo: list[Code] = []
+        self._methods: dict[str, bool] = {}  # called on objects of unknown class: for certain?
+
+    def walk(self, classes: list[Symbol]) -> None:
+        """Follow every method of these classes, then what methods of unknown objects may be."""
+        for each in classes:
+            for base in self._line(each):
+                for function in _functions(base.module.classes[base.name]):
+                    self._add(base.module, f"{base.name}.{function.name}", function, each, True)
+        self._drain()
+        while self._possible():
+            self._drain()
+
+    def workflows(self, module: Module) -> list[Symbol]:
+        """The workflow classes that a module defines, else those it imports."""
+        own = [Symbol(module, name) for name in module.classes]
+        of_others = [self._project.symbol(dotted) for dotted in module.names.values()]
+        found = [each for each in of_others if each and each.name in each.module.classes]
+        return [e for e in own if self._decorated(e, _WORKFLOW)] or [
+            e for e in found if self._decorated(e, _WORKFLOW)
+        ]
+
+    def _decorated(self, symbol: Symbol, decorator: str) -> bool:
+        node = symbol.module.classes[symbol.name]
+        return self._has_decorator(symbol.module, node, decorator)
+
+    def _has_decorator(self, module: Module, node: ast.ClassDef | Function, decorator: str) -> bool:
+        for each in node.decorator_list:
+            target = each.func if isinstance(each, ast.Call) else each
+            if meaning(target, module) == decorator:
+                return True
+        return False
+
+    def _line(self, symbol: Symbol) -> Iterator[Symbol]:
+        """A class and its bases, as far as they are the project's own."""
+        yield symbol
+        for base in symbol.module.classes[symbol.name].bases:
+            found = self._own(meaning(base, symbol.module), symbol.module)
+            if found is not None and found.name in found.module.classes:
+                yield from self._line(found)
+
+    def _own(self, dotted: str, module: Module) -> Symbol | None:
+        if not dotted:
+            return None
+        head = dotted.split(".")[0]
+        if head not in module.names and _defines(module, head):
+            return Symbol(module, head)
+        return self._project.symbol(dotted)
+
+    def _add(
+        self, module: Module, name: str, node: ast.AST, owner: Symbol | None, certain: bool
+    ) -> None:
+        known = self._seen.get(id(node))
+        if known or known is certain:
+            return
+        if isinstance(node, Function) and self._has_decorator(module, node, _ACTIVITY):
+            return
+        self._seen[id(node)] = certain
+        self._todo.append(Code(module, name, node, owner, certain))
+
+    def _drain(self) -> None:
+        while self._todo:
+            code = self._todo.pop()
+            self.code.append(code)
+            self._read(code)
+
+    def _possible(self) -> bool:
+        """Follow methods by name alone; whether anything new came of it."""
+        for module in self._project.read:
+            for name, node in module.classes.items():
+                for function in _functions(node):
+                    if function.name in self._methods:
+                        owner = Symbol(module, name)
+                        self._add(module, f"{name}.{function.name}", function, owner, False)
+        return bool(self._todo)
+
+    def _read(self, code: Code) -> None:
+        local = _Locals(code)
+        for default in local.defaults:
+            self._name(code, default, local)
+        for node in local.references:
+            root = _root(node)
+            if root == "self" and code.owner is not None:
+                self._method(code, node)
+            elif root in local.names:
+                self._by_name(node, code)
+            elif root:
+                self._name(code, node, local)
+            else:
+                self._by_name(node, code)
+
+    def _method(self, code: Code, node: ast.AST) -> None:
+        assert code.owner is not None
+        names = _chain(node)[1:]
+        for base in self._line(code.owner):
+            for function in _functions(base.module.classes[base.name]):
+                if names[:1] == [function.name]:
+                    name = f"{base.name}.{function.name}"
+                    self._add(base.module, name, function, code.owner, code.certain)
+                    return
+        self._by_name(node, code)
+
+    def _by_name(self, node: ast.AST, code: Code) -> None:
+        if isinstance(node, ast.Attribute):
+            self._methods.setdefault(node.attr, code.certain)
+
+    def _name(self, code: Code, node: ast.AST, local: _Locals) -> None:
+        dotted = meaning(node, code.module, local.imports)
+        own = self._own(dotted, code.module)
+        if own is None and self._project.module(dotted) is not None:
+            return  # a module of ours by itself
+        if own is None:
+            line = getattr(node, "lineno", 0)
+            self.uses.append(Use(code, dotted, line))
+            return
+        module, name = own.module, own.name
+        if name in module.functions:
+            self._add(module, name, module.functions[name], None, code.certain)
+        elif name in module.classes:
+            for base in self._line(own):
+                for function in _functions(base.module.classes[base.name]):
+                    if function.name.startswith("__"):
+                        shown = f"{base.name}.{function.name}"
+                        self._add(base.module, shown, function, own, code.certain)
+            self._by_name(node, code)
+        for value in module.values.get(name, ()):
+            self._add(module, name, value, None, code.certain)
+
+
+def _defines(module: Module, name: str) -> bool:
+    return name in module.functions or name in module.classes or name in module.values
+
+
+def _functions(node: ast.ClassDef) -> Iterator[Function]:
+    return (each for each in node.body if isinstance(each, Function))
+
+
+def _chain(node: ast.AST) -> list[str]:
+    """`a.b.c` as its parts; empty where it does not begin with a name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else []
+
+
+def _root(node: ast.AST) -> str:
+    chain = _chain(node)
+    return chain[0] if chain else ""
+
+
+def meaning(node: ast.AST, module: Module, local: dict[str, str] | None = None) -> str:
+    """The dotted name that an expression stands for; empty if it is no name."""
+    chain = _chain(node)
+    if not chain:
+        return ""
+    head = (local or {}).get(chain[0]) or module.names.get(chain[0], chain[0])
+    return ".".join([head, *chain[1:]])
+
+
+class _Locals(ast.NodeVisitor):
+    """The references in a piece of code, its local names and its local imports.
+
+    `defaults` are names that parameters default to: they are looked up outside.
+    Annotations are not evaluated, and arguments of the SDK's calls that are bare references are
+    handed over, not called.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self.references: list[ast.AST] = []
+        self.defaults: list[ast.AST] = []
+        self.names: set[str] = set()
+        self.imports: dict[str, str] = {}
+        self._module = code.module
+        if isinstance(code.node, Function):
+            self._parameters(code.node.args)
+            for statement in code.node.body:
+                self.visit(statement)
+        else:
+            self.visit(code.node)
+        self.names -= set(self.imports)
+
+    def _parameters(self, arguments: ast.arguments) -> None:
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        given += [each for each in (arguments.vararg, arguments.kwarg) if each]
+        self.names |= {each.arg for each in given}
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            if default is not None and _chain(default):
+                self.defaults.append(default)
+            elif default is not None:
+                self.visit(default)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self._import(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self._import(node)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        self.imports.update(imported(node, self._module))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._inner(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._inner(node)
+
+    def _inner(self, node: Function) -> None:
+        self.names.add(node.name)
+        self._parameters(node.args)
+        for statement in node.body:
+            self.visit(statement)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._parameters(node.args)
+        self.visit(node.body)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        self._bind(node.name, node)
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        self._bind(node.name, node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        self._bind(node.name, node)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        self._bind(node.rest, node)
+
+    def _bind(self, name: str | None, node: ast.AST) -> None:
+        if name:
+            self.names.add(name)
+        self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.references.append(node)
+        else:
+            self.names.add(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.references.append(node)
+        if not _chain(node):
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.visit(node.func)
+        to_sdk = meaning(node.func, self._module, self.imports).startswith(f"{_SDK}.")
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        for each in given:
+            if not (to_sdk and _chain(each)):
+                self.visit(each)
