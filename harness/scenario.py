@@ -80,7 +80,9 @@ class Case:
 
     `tenants` is "all" or the position of one tenant in the target. `group` names the
     worker process that runs it (blast radius), one of `harness.groups`. `workflow_id` is
-    made from suite, case and tenant unless given; `saga_id` likewise.
+    made from trial, suite and the case's name, or what is given instead; `saga_id` likewise. In
+    these, in resources, amounts and the ids of signals, `{tenant}` and `{canary:position}` are
+    filled in for each tenant.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Case:
     tenants: Literal["all"] | int = "all"
     group: str = CALM
     workflow_id: str = ""
+    saga_id: str = ""
     script: tuple[Script, ...] = ()
     rpc: tuple[RpcFault, ...] = ()
     needs: frozenset[str] = frozenset()

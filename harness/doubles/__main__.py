@@ -84,7 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
         ports={"pdp": options.pdp_port, "services": options.services_port,
                "audit": options.audit_port},
     )  # fmt: skip
-    return uvloop.run(_serve(Doubles(segment, defects, options.pdp_deadline_ms), place))
+    return uvloop.run(
+        _serve(Doubles(segment, defects, options.pdp_deadline_ms, options.trial), place)
+    )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,12 @@ _REQUIRED: Final = (
 )  # fmt: skip
 _REQUIRED_LOWER: Final = tuple((name, name.lower()) for name in _REQUIRED)
 _ONCE: Final = frozenset(lower for _, lower in _REQUIRED_LOWER)
+_USUAL: Final = _ONCE | {
+    "host", "content-length", "accept", "accept-encoding", "user-agent", "connection",
+    "transfer-encoding", "expect",
+}  # fmt: skip
+_OTHERS_KEPT: Final = 8
+_OTHER_KEPT: Final = 512
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _REMEMBERED: Final = 100_000
@@ -29,7 +35,8 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """The headers' values; what is missing is empty, a number -1 (the attempt 0).
 
     `missing` are headers that are not there or no value of their kind: the request is nobody's.
-    `problems` are all departures from the contract, those in `missing` as well.
+    `problems` are all departures from the contract, those in `missing` as well. `others` are the
+    first header lines that neither the contract nor HTTP asks for, cookies among them.
     """
 
     tenant: str = ""
@@ -44,6 +51,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str = ""
     missing: list[str] = []
     problems: list[str] = []
+    others: list[tuple[str, str]] = []
 
 
 class Fresh:
@@ -90,7 +98,7 @@ class ClaimsReader:
             run_id=fields.get("x-workflow-run-id", ""), attempt=max(attempt, 0),
             idempotency_key=_text(fields, "idempotency-key"),
             request_id=fields.get("x-request-id", ""), traceparent=fields.get("traceparent", ""),
-            missing=missing, problems=list(missing),
+            missing=missing, problems=list(missing), others=_others(request),
         )  # fmt: skip
         claims.problems.extend(self._wrong(claims, request))
         return claims
@@ -123,6 +131,15 @@ class ClaimsReader:
         elif not self._spans.is_new(given[2]):
             problems.append(f"traceparent: span id {given[2]} was used before")
         return problems
+
+
+def _others(request: Request) -> list[tuple[str, str]]:
+    found = [
+        (name[:_OTHER_KEPT], value[:_OTHER_KEPT])
+        for name, value in request.headers
+        if name.lower() not in _USUAL
+    ]
+    return found[:_OTHERS_KEPT]
 
 
 def _text(fields: dict[str, str], name: str) -> str:

@@ -11,6 +11,7 @@ from harness.doubles.behaviours import Behaviours
 from harness.doubles.claims import ClaimsReader
 from harness.doubles.connection import Port, Traffic
 from harness.doubles.control import Control
+from harness.doubles.cookies import Cookies
 from harness.doubles.defects import Defect
 from harness.doubles.holds import Holds
 from harness.doubles.ledger import Ledger
@@ -41,13 +42,17 @@ class Doubles:
     """All of them, joined. `open` listens; `close` records what is held and ends the segment."""
 
     def __init__(
-        self, segment: SegmentWriter, defects: frozenset[Defect], pdp_deadline_ms: int
+        self,
+        segment: SegmentWriter,
+        defects: frozenset[Defect],
+        pdp_deadline_ms: int,
+        trial_id: str = "",
     ) -> None:
         self._recorder = Recorder(segment)
         behaviours, holds, traffic = Behaviours(), Holds(), Traffic()
-        claims = ClaimsReader()
-        self._pdp = Pdp(self._recorder, claims, deadline_ms=pdp_deadline_ms)
-        services = Services(self._recorder, claims, Ledger(defects), behaviours, holds)
+        claims, cookies = ClaimsReader(), Cookies(trial_id)
+        self._pdp = Pdp(self._recorder, claims, cookies, deadline_ms=pdp_deadline_ms)
+        services = Services(self._recorder, claims, Ledger(defects), behaviours, holds, cookies)
         audit = Sink(self._recorder)
         commands = Control(
             recorder=self._recorder, behaviours=behaviours, holds=holds, pdp=self._pdp,

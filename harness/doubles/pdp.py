@@ -15,6 +15,7 @@ from harness.contract.pdp_modes import Mode, play_of
 from harness.doubles.authzen import Question, contract_problems, read_question
 from harness.doubles.claims import Claims, ClaimsReader
 from harness.doubles.connection import Connection, PeerGone
+from harness.doubles.cookies import Cookies
 from harness.doubles.http import Request, answer_bytes
 from harness.doubles.modes import SCRIPTS
 from harness.doubles.recorder import Recorder
@@ -93,6 +94,7 @@ class _Visit(msgspec.Struct, kw_only=True):
                 answer=self.answer, answered_ns=self.answered_ns, ended_by=self.ended_by,
                 request=self.request.body[:_REQUEST_KEPT].decode(errors="replace"),
                 wire=base64.b64encode(self.wire).decode(), problems=self.problems,
+                others=claims.others,
             )
         )  # fmt: skip
 
@@ -100,8 +102,11 @@ class _Visit(msgspec.Struct, kw_only=True):
 class Pdp:
     """The handlers of the PDP's port (`ask`) and of the host FM-49 redirects to (`bait`)."""
 
-    def __init__(self, recorder: Recorder, claims: ClaimsReader, *, deadline_ms: int) -> None:
+    def __init__(
+        self, recorder: Recorder, claims: ClaimsReader, cookies: Cookies, *, deadline_ms: int
+    ) -> None:
         self.bait_url = ""
+        self._cookies = cookies
         self._recorder = recorder
         self._claims = claims
         self._deadline_s = deadline_ms / 1000
@@ -190,7 +195,10 @@ class Pdp:
         visit.write(
             answer_bytes(
                 status, body, content_type=kind or "application/json",
-                headers=(("X-Request-ID", echo),) if echo else (),
+                headers=(
+                    *((("X-Request-ID", echo),) if echo else ()),
+                    *self._cookies.of(visit.claims.tenant),
+                ),
                 keep_alive=visit.request.keep_alive,
             )
         )  # fmt: skip

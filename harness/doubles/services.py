@@ -15,6 +15,7 @@ from harness.doubles import claims as claimed
 from harness.doubles.behaviours import Behaviours, Turn
 from harness.doubles.claims import Claims, ClaimsReader
 from harness.doubles.connection import Connection
+from harness.doubles.cookies import Cookies
 from harness.doubles.happened import Happened
 from harness.doubles.holds import Holds, Point
 from harness.doubles.http import Request, answer_bytes
@@ -76,6 +77,7 @@ class Services:
         ledger: Ledger,
         behaviours: Behaviours,
         holds: Holds,
+        cookies: Cookies,
     ) -> None:
         self.reached: Happened[Place] = Happened()
         self._recorder = recorder
@@ -83,6 +85,7 @@ class Services:
         self._ledger = ledger
         self._behaviours = behaviours
         self._holds = holds
+        self._cookies = cookies
 
     def serve(self, connection: Connection, request: Request) -> Coroutine[Any, Any, None] | None:
         """Handle one request."""
@@ -198,10 +201,11 @@ class Services:
         if visit.connection.gone:
             visit.status = 0
             return
-        replayed = visit.disposition is Disposition.SUPPRESSED
+        replayed = _REPLAYED if visit.disposition is Disposition.SUPPRESSED else ()
+        headers = (*replayed, *self._cookies.of(visit.claims.tenant))
         visit.connection.write(
             answer_bytes(
-                visit.status, visit.payload, headers=_REPLAYED if replayed else (),
+                visit.status, visit.payload, headers=headers,
                 keep_alive=visit.request.keep_alive,
             )
         )  # fmt: skip
@@ -221,7 +225,7 @@ class Services:
                 amount=body.amount if body else "", traceparent=claims.traceparent,
                 disposition=visit.disposition, status=visit.status,
                 fault=", ".join(visit.faults), result_sha256=visit.result_sha256,
-                problems=visit.problems,
+                problems=visit.problems, others=claims.others,
             )
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from harness.contract.canaries import POSITIONS, canary
 from harness.doubles.client import DoublesClient
 from harness.drive.case_run import Run
 from harness.drive.cases import drive_cases, runs_of
@@ -29,6 +30,7 @@ from harness.drive.watch import engine_gone
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, HarnessError, TargetGone
 from harness.groups import CRASH
 from harness.journal.manifest import JOURNAL
+from harness.journal.records import Canary, now
 from harness.journal.write import SegmentWriter
 from harness.scenario import Act, Suite, act_breaks
 from harness.tap.client import TapClient
@@ -114,6 +116,7 @@ async def _while_there(drive: Drive, work: Coroutine[Any, Any, None]) -> None:
 
 async def _drive(drive: Drive, suites: list[Suite]) -> None:
     runs = runs_of(drive, suites)
+    _record_canaries(drive)
     drive.supervisor.progress(f"driving {len(runs)} sagas over {len(drive.tenants)} tenants")
     async with drive.timed("drive: sagas and what runs beside them"):
         await asyncio.gather(
@@ -135,6 +138,13 @@ async def _drive(drive: Drive, suites: list[Suite]) -> None:
     async with drive.timed("drive: audit events caught up"):
         await await_audit(drive, audited)
     await drive.doubles.flush()
+
+
+def _record_canaries(drive: Drive) -> None:
+    for tenant in drive.tenants:
+        for position in POSITIONS:
+            word = canary(drive.plan.trial_id, tenant.name, position)
+            drive.writer.write(Canary(**now(), tenant=tenant.name, position=position, word=word))
 
 
 async def _timed_cases(drive: Drive, runs: list[Run]) -> None:

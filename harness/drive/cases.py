@@ -12,6 +12,7 @@ import msgspec
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError, TimeoutError
 
+from harness.contract.canaries import with_canaries
 from harness.contract.program import (
     WORKFLOW_TYPE,
     Child,
@@ -51,10 +52,15 @@ def _chosen(drive: Drive, case: Case) -> bool:
 
 
 def _run(drive: Drive, suite: str, case: Case, tenant: TenantPlan) -> Run:
-    workflow_id = case.workflow_id or drive.workflow_id(suite, case.name)
-    saga_id = f"{drive.plan.trial_id}.{suite}.{case.name}"
+    workflow_id = drive.workflow_id(suite, case.workflow_id or case.name)
+    saga_id = case.saga_id or case.name
+    workflow_id = with_canaries(workflow_id, drive.plan.trial_id, tenant.name)
+    saga_id = with_canaries(saga_id, drive.plan.trial_id, tenant.name)
+    saga_id = f"{drive.plan.trial_id}.{suite}.{saga_id}"
     program = SagaProgram(
-        tenant=tenant.name, saga_id=saga_id, nodes=_filled(case.nodes, tenant.name, saga_id)
+        tenant=tenant.name,
+        saga_id=saga_id,
+        nodes=_filled(case.nodes, drive.plan.trial_id, tenant.name, saga_id),
     )
     return Run(
         suite=suite,
@@ -66,13 +72,13 @@ def _run(drive: Drive, suite: str, case: Case, tenant: TenantPlan) -> Run:
     )
 
 
-def _filled(nodes: Any, tenant: str, saga_id: str) -> list[Node]:
-    """The nodes with `{tenant}` filled in, children named after their saga."""
+def _filled(nodes: Any, trial_id: str, tenant: str, saga_id: str) -> list[Node]:
+    """The nodes with tenant and canaries filled in, children named after their saga."""
     filled: list[Node] = []
     for number, node in enumerate(nodes):
         if isinstance(node, Step):
-            resource = node.resource.replace("{tenant}", tenant)
-            amount = node.amount.replace("{tenant}", tenant)
+            resource = with_canaries(node.resource, trial_id, tenant)
+            amount = with_canaries(node.amount, trial_id, tenant)
             node = msgspec.structs.replace(node, resource=resource, amount=amount)
         elif isinstance(node, Child):
             child_id = f"{saga_id}.{number}"
@@ -80,7 +86,7 @@ def _filled(nodes: Any, tenant: str, saga_id: str) -> list[Node]:
                 program=SagaProgram(
                     tenant=tenant,
                     saga_id=child_id,
-                    nodes=_filled(node.program.nodes, tenant, child_id),
+                    nodes=_filled(node.program.nodes, trial_id, tenant, child_id),
                 )
             )
         filled.append(node)
@@ -163,7 +169,8 @@ async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
 async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act: object) -> None:
     match act:
         case Signal(name=name, id=identity):
-            payload = {"name": name, "id": identity.replace("{tenant}", run.tenant.name)}
+            told = with_canaries(identity, drive.plan.trial_id, run.tenant.name)
+            payload = {"name": name, "id": told}
             await drive.call("signal", handle.signal("deliver", payload), args=payload, **run.about)
         case Cancel(after_step=number):
             await _seen(drive, run, number)

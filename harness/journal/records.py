@@ -130,6 +130,24 @@ class Program(Record, frozen=True, kw_only=True, tag="program"):
     program: dict[str, Any]
 
 
+class Canary(Record, frozen=True, kw_only=True, tag="canary"):
+    """A word that one tenant's inputs carry at a position, and that no other tenant may see."""
+
+    tenant: str
+    position: str
+    word: str
+
+
+class Log(Record, frozen=True, kw_only=True, tag="log"):
+    """What a process wrote to its output; `path` is below the trial's folder."""
+
+    role: str
+    group: str
+    path: str
+    size_bytes: int
+    sha256: str
+
+
 class Operation(Record, frozen=True, kw_only=True, tag="operation"):
     """One call of the harness on the platform, from `invoked_ns` to `at_ns`.
 
@@ -157,7 +175,8 @@ class Decision(Record, frozen=True, kw_only=True, tag="decision"):
     `seq` orders decisions, effects and audit events among each other. `mode` is `policy` or a
     failure mode `FM-nn`. `wire` is the beginning of the answer's bytes, base64. `answered_ns` is
     when its last byte was written (0: never), `at_ns` when the connection or exchange ended.
-    `problems` says where the request departs from AuthZEN or from the contract.
+    `problems` says where the request departs from AuthZEN or from the contract, `others` are its
+    first header lines that the contract does not name.
     """
 
     seq: int
@@ -180,6 +199,7 @@ class Decision(Record, frozen=True, kw_only=True, tag="decision"):
     request: str = ""
     wire: str = ""
     problems: list[str] = []
+    others: list[tuple[str, str]] = []
 
 
 class Effect(Record, frozen=True, kw_only=True, tag="effect"):
@@ -188,6 +208,7 @@ class Effect(Record, frozen=True, kw_only=True, tag="effect"):
     `received_ns` is the arrival, `applied_ns` the moment of application (0: not applied),
     `at_ns` the end of the exchange. `fault` names the behaviour that the program asked for.
     `result_sha256` is of the canonical JSON of the result that was (or would have been) sent.
+    `others` are the first header lines that the contract does not name.
     """
 
     seq: int
@@ -211,6 +232,7 @@ class Effect(Record, frozen=True, kw_only=True, tag="effect"):
     fault: str = ""
     result_sha256: str = ""
     problems: list[str] = []
+    others: list[tuple[str, str]] = []
 
 
 class AuditEvent(Record, frozen=True, kw_only=True, tag="audit"):
@@ -364,6 +386,8 @@ AnyRecord = (
     Part
     | Process
     | Program
+    | Canary
+    | Log
     | Operation
     | Decision
     | Effect
@@ -381,6 +405,8 @@ KINDS: tuple[type[Record], ...] = (
     Part,
     Process,
     Program,
+    Canary,
+    Log,
     Operation,
     Decision,
     Effect,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from harness.contract.program import CONTRACT_VERSION
 from harness.doubles.messages import Addresses
 from harness.errors import UnavailableError
 from harness.groups import GROUPS
-from harness.journal.records import Part, Process, Subject, now
+from harness.journal.records import Log, Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
 from harness.platform.breakage import Breakage
 from harness.platform.child import Child, Children
@@ -71,6 +72,7 @@ class Platform:
         self.tap: TapAddresses | None = None
         self._children = children
         self._segment = segment
+        self._logs: list[tuple[Child, str]] = []
 
     def record(self, record: Any) -> None:
         """Write to the supervisor's segment at once."""
@@ -173,6 +175,7 @@ class Platform:
             cwd=_cwd(self.target.worker.cwd),
         )
         self.workers[group] = child
+        self._logs.append((child, group))
         self.happened(child, "started", group)
         told = await child.ready(
             self.target.worker.ready_within_s, "check worker.command in the target file"
@@ -292,6 +295,22 @@ class Platform:
     async def stop(self) -> None:
         """End workers, exporter and doubles in order, so that their evidence is complete."""
         await self._children.stop_all()
+        for child, group in self._logs:
+            try:
+                written = child.log.read_bytes()
+            except OSError:  # a full disk: then there is no log
+                continue
+            self.record(
+                Log(
+                    **now(),
+                    role=child.role,
+                    group=group,
+                    path=child.log.resolve().relative_to(self.trial.resolve()).as_posix(),
+                    size_bytes=len(written),
+                    sha256=hashlib.sha256(written).hexdigest(),
+                )
+            )
+        self._logs.clear()
 
 
 def _cwd(given: str | None) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.contract.program import ContinueAsNew, Wait, step
+from harness.contract.program import Child, ContinueAsNew, SagaProgram, Wait, step
 from harness.scenario import Act, Case, Signal, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
@@ -13,21 +13,47 @@ from scenarios.conformance.shapes import failing_at, steps
 TWINS = tuple(
     Case(
         name=f"twin-{number}",
-        feeds=("INV-ISO-8",),
+        feeds=("INV-ISO-8", "INV-ISO-9"),
         nodes=[
-            step(number, f"secret-{number}.{{tenant}}", amount=f"{number}-{{tenant}}"),
+            step(
+                number, f"secret-{number}.{{canary:resource}}", amount=f"{number}.{{canary:amount}}"
+            ),
             Wait(signal="go"),
             *steps(2, first=number + 1),
         ],
-        script=(Signal(name="go", id=f"go-{number}-{{tenant}}"),),
+        script=(Signal(name="go", id=f"go-{number}-{{canary:signal-id}}-{{tenant}}"),),
     )
     for number in range(8)
 )
+# ids that carry canaries too: nothing of them is meant to be the same in two tenants
+OWN_IDS = (
+    Case(
+        name="own-ids",
+        feeds=("INV-ISO-9",),
+        workflow_id="own-ids-{canary:workflow-id}",
+        saga_id="own-ids-{canary:saga-id}",
+        nodes=steps(2, amount="{canary:amount}"),
+    ),
+    Case(
+        name="own-child",
+        feeds=("INV-ISO-9",),
+        needs=frozenset({"children"}),
+        nodes=[
+            *steps(1),
+            Child(
+                program=SagaProgram(
+                    tenant="", saga_id="", nodes=[step(1, "inner-{canary:child}"), *steps(1)]
+                )
+            ),
+        ],
+    ),
+)
 SUITE = Suite(
     name="isolation",
-    feeds=("INV-ISO-6", "INV-ISO-7", "INV-ISO-8"),
+    feeds=("INV-ISO-6", "INV-ISO-7", "INV-ISO-8", "INV-ISO-9"),
     cases=(
         *TWINS,
+        *OWN_IDS,
         Case(name="twin-undone", feeds=("INV-ISO-8",), nodes=failing_at(3, 2)),
         Case(
             name="twin-continued",
@@ -49,7 +75,7 @@ SUITE = Suite(
         ),
         Act(
             name="twins-queried",
-            feeds=("INV-ISO-8",),
+            feeds=("INV-ISO-8", "INV-ISO-9"),
             when="after",
             call="scenarios.conformance.acts.queries:query_twins",
         ),

@@ -8,7 +8,7 @@ from typing import Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-from scenarios.mutants import attempts, equivalents, links, pdp
+from scenarios.mutants import attempts, equivalents, links, pdp, shared
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
     compensation,
@@ -26,6 +26,9 @@ PARTS: Final[Mapping[str, Parts]] = {
     "signals-by-saga-id": Parts(workflow=tenants.SharedSignals, runner=UnsandboxedWorkflowRunner),
     "resource-by-saga-id": Parts(call_service=attempts.resource_of_first_tenant),
     "result-by-saga-id": Parts(call_service=attempts.result_of_first_tenant),
+    "one-cookie-jar": Parts(call_service=shared.one_cookie_jar),
+    "question-by-saga-id": Parts(authorize=shared.question_of_first_tenant),
+    "last-call-logged": Parts(perform=shared.last_call_logged),
     # authorization
     "revoke-unasked": Parts(authorize=pdp.skipping("ams.revoke")),
     "effect-before-question": Parts(perform=attempts.effect_first),

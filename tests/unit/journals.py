@@ -121,6 +121,7 @@ class Story:
         self.seq = 0
         self.records: list[Record] = []
         self.runs: list[Told] = []
+        self.files: dict[str, bytes] = {}
 
     # --- what tests do with it
 
@@ -150,7 +151,7 @@ class Story:
     def journal(self, **manifest: Any) -> Journal:
         """Everything told so far."""
         records = list(self.records)
-        files: dict[str, bytes] = {}
+        files = dict(self.files)
         for run in self.runs:
             raw = json.dumps({"events": run.events}).encode()
             files[run.path] = raw

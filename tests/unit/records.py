@@ -9,6 +9,7 @@ from typing import Any
 from harness.journal.records import (
     Answer,
     AuditEvent,
+    Canary,
     Decision,
     Difference,
     Disposition,
@@ -18,6 +19,7 @@ from harness.journal.records import (
     Gauge,
     History,
     LoadRun,
+    Log,
     Operation,
     Part,
     Process,
@@ -44,6 +46,7 @@ HISTORY = json.dumps(
     }
 ).encode()
 SAMPLES = b"samples"
+LOG = b"it said something"
 AT: dict[str, Any] = {"at_ns": 7, "wall_ns": 1_700_000_000_000_000_000}
 CALL: dict[str, Any] = {
     "tenant": "alpha",
@@ -173,4 +176,13 @@ ONE_OF_EACH: tuple[Record, ...] = (
         sha256=hashlib.sha256(SAMPLES).hexdigest(),
     ),
     Timing(**AT, what="set-up", seconds=0.25),
+    Canary(**AT, tenant="alpha", position="amount", word="cn0123456789abcdef01234567"),
+    Log(
+        **AT,
+        role="worker-calm-0",
+        group="calm",
+        path="logs/w.log",
+        size_bytes=len(LOG),
+        sha256=hashlib.sha256(LOG).hexdigest(),
+    ),
 )

@@ -59,7 +59,7 @@ FAMILIES = {
 
 # numbers of the ids that a check judges
 CHECKED = {
-    "INV-ISO": (6, 7, 8),
+    "INV-ISO": (6, 7, 8, 9),
     "INV-PDP": (1, 2, 3, 4, 13),
     "INV-IDEM": (1, 4, 6, 8),
     "INV-DET": (1, 2, 4),

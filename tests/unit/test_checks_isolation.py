@@ -1,16 +1,23 @@
-"""INV-ISO-8: what of one tenant shows in another, from journals told by hand."""
+"""Tenant isolation, from journals told by hand."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
-from harness.checks.isolation import CHECKS
-from harness.contract.program import step
-from harness.journal.records import Ending, Operation
-from harness.outcome import Outcome
-from tests.unit.journals import Story
+import pytest
 
-(TWINS,) = (check for check in CHECKS if check.id == "INV-ISO-8")
+from harness.checks.check import Check
+from harness.checks.isolation import CHECKS
+from harness.checks.isolation.process import PLACES
+from harness.contract.canaries import POSITIONS, canary
+from harness.contract.program import step
+from harness.journal.records import Canary, Decision, Effect, Ending, Log, Operation, Record
+from harness.outcome import Outcome
+from tests.unit.journals import Story, payloads
+
+BY_ID = {check.id: check for check in CHECKS}
+TWINS, PROCESS = BY_ID["INV-ISO-8"], BY_ID["INV-ISO-9"]
 
 
 def twins() -> Story:
@@ -73,3 +80,132 @@ def test_a_result_that_no_service_gave_is_not_this_checks_matter() -> None:
 def test_a_signal_of_another_tenant_fails() -> None:
     story = edited(twins(), "beta", signals=["go-beta", "go-alpha"])
     assert story.judge(TWINS).outcome is Outcome.FAIL
+
+
+# --- INV-ISO-9
+
+
+def word(tenant: str, position: str = "amount") -> str:
+    return canary("hand-made", tenant, position)
+
+
+def shared_process() -> Story:
+    """Two tenants in one worker process, each with canaries, turn by turn."""
+    story = Story()
+    for tenant in ("alpha", "beta"):
+        for position in POSITIONS:
+            story.add(
+                Canary(**story.at(), tenant=tenant, position=position, word=word(tenant, position))
+            )
+    for number in range(6):
+        for tenant in ("alpha", "beta"):
+            own = word(tenant)
+            told = story.saga(
+                [step(0, own, amount=own)], feeds=["INV-ISO-9"], case=f"own-{number}", tenant=tenant
+            )
+            for name in ("result", "state"):
+                story.add(
+                    Operation(
+                        **story.at(),
+                        name=name,
+                        tenant=tenant,
+                        workflow_id=told.run.workflow_id,
+                        run_id=told.run.run_id,
+                        ending=Ending.OK,
+                        invoked_ns=story.now_ns,
+                        result={"said": own},
+                    )
+                )
+    # the hand-made ledger does not keep the questions
+    story.change(Decision, lambda d: {"request": d.resource})
+    return log(story, b"ready\n")
+
+
+def log(story: Story, written: bytes) -> Story:
+    story.files["logs/w.log"] = written
+    story.add(
+        Log(
+            **story.at(),
+            role="worker-calm-0",
+            group="calm",
+            path="logs/w.log",
+            size_bytes=len(written),
+            sha256=hashlib.sha256(written).hexdigest(),
+        )
+    )
+    return story
+
+
+def clause_of(story: Story, check: Check) -> dict[str, Outcome]:
+    verdict = story.judge(check)
+    return {each.name: each.outcome for each in verdict.clauses}
+
+
+def test_a_process_that_keeps_its_tenants_apart_passes() -> None:
+    verdict = shared_process().judge(PROCESS)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+    assert {place["place"] for place in verdict.figures["places"]} == set(PLACES)
+
+
+@pytest.mark.parametrize(
+    ("clause", "kind", "fields"),
+    [
+        ("effect ledger", Effect, {"amount": word("beta")}),
+        ("PDP requests", Decision, {"request": word("beta", "resource")}),
+        ("headers and cookies", Effect, {"others": [("Cookie", word("beta", "cookie"))]}),
+        ("headers and cookies", Decision, {"others": [("Cookie", word("beta", "cookie"))]}),
+    ],
+)
+def test_a_canary_in_a_request_of_another_tenant_fails(
+    clause: str, kind: type[Record], fields: dict[str, Any]
+) -> None:
+    story = shared_process()
+    story.set(kind, fields, tenant="alpha", workflow_id="wf-own-3")
+    assert clause_of(story, PROCESS)[clause] is Outcome.FAIL
+
+
+@pytest.mark.parametrize(("name", "clause"), [("result", "results"), ("state", "query answers")])
+def test_a_canary_in_an_answer_to_another_tenant_fails(name: str, clause: str) -> None:
+    story = shared_process()
+    story.set(Operation, {"result": {"x": word("beta")}}, name=name, tenant="alpha")
+    assert clause_of(story, PROCESS)[clause] is Outcome.FAIL
+
+
+def test_a_canary_in_a_payload_of_another_tenants_history_fails() -> None:
+    story = shared_process()
+    (run,) = [r for r in story.runs if r.tenant == "alpha" and r.workflow_id == "wf-own-3"]
+    story.event(run, "WORKFLOW_EXECUTION_SIGNALED", input=payloads({"id": word("beta")}))
+    assert clause_of(story, PROCESS)["histories"] is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        (f"tenant alpha: {word('beta')}", Outcome.FAIL),
+        (f"{word('alpha')} {word('beta')}", Outcome.FAIL),
+        (f"tenant beta: {word('beta')}", Outcome.PASS),
+        (f"somebody: {word('beta')}", Outcome.PASS),
+        (f"alphabet: {word('beta')}", Outcome.PASS),
+    ],
+)
+def test_a_line_of_a_log_fails_where_it_speaks_of_two_tenants(line: str, outcome: Outcome) -> None:
+    story = log(shared_process(), f"{line}\n".encode())
+    story.drop(Log, size_bytes=6)
+    assert clause_of(story, PROCESS)["worker logs"] is outcome
+
+
+def test_a_place_in_which_nothing_was_ever_seen_shows_nothing() -> None:
+    story = shared_process()
+    story.set(Operation, {"result": {}}, name="state")
+    verdict = story.judge(PROCESS)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "query answers" in verdict.reason
+
+
+def test_without_a_log_or_turns_it_is_inconclusive() -> None:
+    story = shared_process()
+    story.drop(Log)
+    assert story.judge(PROCESS).outcome is Outcome.INCONCLUSIVE
+    story = shared_process()
+    story.drop(Decision, tenant="beta")
+    assert story.judge(PROCESS).outcome is Outcome.INCONCLUSIVE

@@ -32,6 +32,7 @@ from harness.journal.records import (
     Gauge,
     History,
     LoadRun,
+    Log,
     Operation,
     Part,
     Record,
@@ -40,7 +41,7 @@ from harness.journal.records import (
 )
 from harness.outcome import Outcome
 from tests.unit.records import HISTORY as HISTORY_BYTES
-from tests.unit.records import ONE_OF_EACH
+from tests.unit.records import LOG, ONE_OF_EACH
 
 CATALOGUE = load_catalogue()
 
@@ -108,7 +109,10 @@ def test_evidence_of_something_else_passes_nothing_and_crashes_nothing(each: Che
     records = [r for r in ONE_OF_EACH if not isinstance(r, LoadRun)]
     journal = from_records(
         records * max(each.needs.values()),
-        histories={r.path: HISTORY_BYTES for r in records if isinstance(r, History)},
+        histories={
+            **{r.path: HISTORY_BYTES for r in records if isinstance(r, History)},
+            **{r.path: LOG for r in records if isinstance(r, Log)},
+        },
     )
     verdict = judged_by_the_table(journal, each)
     assert verdict.outcome is not Outcome.PASS

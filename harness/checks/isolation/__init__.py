@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from harness.checks.check import Check
 from harness.checks.isolation.crossing import commands_do_not_cross
+from harness.checks.isolation.process import worker_processes_keep_tenants_apart
 from harness.checks.isolation.tokens import task_tokens_are_confined
 from harness.checks.isolation.twins import twins_do_not_mix
-from harness.journal.records import Effect, Operation, Program, Subject
+from harness.journal.records import (
+    Canary,
+    Decision,
+    Effect,
+    History,
+    Log,
+    Operation,
+    Program,
+    Subject,
+)
 
 __all__ = ["CHECKS"]
 
@@ -22,5 +32,20 @@ CHECKS: tuple[Check, ...] = (
         subject=Subject.DEPLOYMENT,
         needs={Program: 2, Effect: 1, Operation: 1},
         judge=twins_do_not_mix,
+    ),
+    Check(
+        id="INV-ISO-9",
+        subject=Subject.WORKER,
+        needs={
+            Canary: 2,
+            Program: 2,
+            Effect: 1,
+            Decision: 1,
+            Operation: 1,
+            History: 2,
+            Log: 0,
+        },
+        judge=worker_processes_keep_tenants_apart,
+        capabilities=frozenset({"several_tenants"}),
     ),
 )

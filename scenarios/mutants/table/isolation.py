@@ -8,6 +8,11 @@ from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import broken_worker
 
+RESULT_CACHED: Final = {
+    "INV-ISO-8": "the twins have the same saga id",
+    "INV-IDEM-8": "the result of an activity is not what its service answered",
+}
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="token-namespace-unenforced",
@@ -27,6 +32,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A worker process keeps signals by workflow id for all tenants together.",
         breakage=broken_worker("signals-by-saga-id"),
         cases=("twin-[0-3]",),
+        collateral={"INV-ISO-9": "it is kept in the worker process"},
     ),
     Mutant(
         name="resource-by-saga-id",
@@ -34,6 +40,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A worker process keeps what a step works on by saga id for all tenants together.",
         breakage=broken_worker("resource-by-saga-id"),
         cases=("twin-[0-3]",),
+        collateral={"INV-ISO-9": "it is kept in the worker process"},
     ),
     Mutant(
         name="result-by-saga-id",
@@ -41,6 +48,71 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A worker process keeps the services' results by saga id for all tenants together.",
         breakage=broken_worker("result-by-saga-id"),
         cases=("twin-[0-3]",),
-        collateral={"INV-IDEM-8": "the result of an activity is not what its service answered"},
+        collateral={
+            "INV-IDEM-8": "the result of an activity is not what its service answered",
+            "INV-ISO-9": "it is kept in the worker process",
+        },
+    ),
+    *(
+        Mutant(
+            name=name,
+            expected=("INV-ISO-9",),
+            clause=clause,
+            defect=defect,
+            breakage=broken_worker(part),
+            cases=("twin-[0-3]", "own-*"),
+            collateral=collateral,
+        )
+        for name, part, clause, defect, collateral in (
+            (
+                "resource-in-module-global",
+                "resource-by-saga-id",
+                "effect ledger",
+                "A module global keeps what a step works on, for all tenants.",
+                {"INV-ISO-8": "the twins have the same saga id"},
+            ),
+            (
+                "question-in-module-global",
+                "question-by-saga-id",
+                "PDP requests",
+                "A module global keeps what is asked of the PDP, for all tenants.",
+                {},
+            ),
+            (
+                "one-cookie-jar",
+                "one-cookie-jar",
+                "headers and cookies",
+                "One HTTP session with a cookie jar calls the services for all tenants.",
+                {},
+            ),
+            (
+                "result-in-cache",
+                "result-by-saga-id",
+                "results",
+                "A cache keeps the services' results by saga id, for all tenants.",
+                RESULT_CACHED,
+            ),
+            (
+                "result-in-cache-recorded",
+                "result-by-saga-id",
+                "histories",
+                "A cache gives the engine another tenant's result to keep.",
+                RESULT_CACHED,
+            ),
+            (
+                "signals-in-module-global",
+                "signals-by-saga-id",
+                "query answers",
+                "A module global keeps the signals received, for all tenants.",
+                {"INV-ISO-8": "the twins have the same workflow id"},
+            ),
+            (
+                "last-call-logged",
+                "last-call-logged",
+                "worker logs",
+                "A worker logs the call of one tenant in a line about another.",
+                {},
+            ),
+        )
     ),
 )
