@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+import msgspec
+
 from harness.contract.pdp_modes import mode_of
 from harness.contract.program import Child, Node, Step
 from harness.groups import CALM
@@ -20,30 +22,37 @@ from harness.target.model import Breakage
 PLAIN: Final = "control"  # the family of PDP modes that break nothing: allow and deny
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class _Scripted(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    pass
+
+
+class Signal(_Scripted, frozen=True, kw_only=True, tag="signal"):
     """Send `deliver` with this name and id, right after the start."""
 
     name: str
     id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(_Scripted, frozen=True, kw_only=True, tag="cancel"):
     """Request cancellation once the effect of this step has been seen at the service."""
 
     after_step: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terminate:
+class Terminate(_Scripted, frozen=True, kw_only=True, tag="terminate"):
     """Terminate once the effect of this step has been seen at the service."""
 
     after_step: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillWorker:
+class KillWorker(_Scripted, frozen=True, kw_only=True, tag="kill_worker"):
     """Kill the worker of the case's group while the double holds the answer of this step.
 
     With `release` answer the double answers (into the void); with drop it closes the connection.
@@ -54,7 +63,16 @@ class KillWorker:
     release: Literal["drop", "answer"] = "drop"
 
 
-Script = Signal | Cancel | Terminate | KillWorker
+class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
+    """Start the same program once more, under another workflow id.
+
+    Beside the first run, or when that has come to its end.
+    """
+
+    when: Literal["beside", "ended"] = "beside"
+
+
+Script = Signal | Cancel | Terminate | KillWorker | Redeliver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +131,19 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """Cases that are drawn when they are driven: `call` is a `module:function`.
+
+    The function gets a seed, what may be broken, and what the worker lacks; it gives as many cases
+    as it wants, the same ones for the same arguments. `version` changes with what it would draw.
+    """
+
+    call: str
+    feeds: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """A suite: `feeds` are the catalogue IDs that it shows, each one pytest item."""
 
@@ -120,6 +151,7 @@ class Suite:
     feeds: tuple[str, ...]
     cases: tuple[Case, ...] = ()
     acts: tuple[Act, ...] = ()
+    generated: Generated | None = None
 
 
 def breaks(case: Case) -> frozenset[Breakage]:

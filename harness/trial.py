@@ -9,6 +9,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Trial:
-    """An open trial. `journal`, `histories`, `samples`, `logs` are its folders."""
+    """An open trial. `journal`, `histories`, `samples`, `logs` are its folders, `seed` its own."""
 
     def __init__(self, folder: Path, trial_id: str, lock: int) -> None:
         self.folder = folder
@@ -46,6 +47,7 @@ class Trial:
         self.histories = folder / HISTORIES
         self.samples = folder / SAMPLES
         self.logs = folder / LOGS
+        self.seed = zlib.crc32(trial_id.encode()) or 1
         self._lock = lock
 
     def begin(self, manifest: Manifest) -> None:

@@ -103,7 +103,7 @@ def summary(folder: Path, journal: Journal, judgement: Judgement) -> str:
     lines = [
         "",
         f"{WORD[judgement.exit_code]}  {manifest.arm} {manifest.profile}, trial "
-        f"{manifest.trial_id}, {seconds:.0f} s"
+        f"{manifest.trial_id}, {seconds:.0f} s, seed {manifest.seed}"
         + ("" if journal.complete else f", {manifest.ended.upper()}"),
         "  "
         + ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]),
@@ -138,6 +138,7 @@ def as_json(folder: Path, journal: Journal, judgement: Judgement) -> dict[str, A
         "arm": manifest.arm,
         "profile": manifest.profile,
         "ended": manifest.ended,
+        "seed": manifest.seed,
         "folder": str(folder),
         "report": str(folder / "report.html"),
         "counts": dict(Counter(v.outcome.value for v in judgement.verdicts)),

@@ -155,6 +155,13 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="catalogue IDs (default: the profile)")
     parser.add_argument("--profile", default="core", help="which assertions to ask (default: core)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the generated sagas (default: the trial's own)",
+    )
     _running(parser)
 
 

@@ -32,9 +32,11 @@ class _Script(msgspec.Struct):
     def turn(self) -> Turn:
         behaviour, number = self.behaviour, self.requests
         self.requests += 1
+        waits = not behaviour.delayed or number < behaviour.delayed
         losing = behaviour.fail <= number < behaviour.fail + behaviour.lose_answer
         return Turn(
-            fail=number < behaviour.fail, lose_answer=losing, delay_ms=behaviour.delay_ms,
+            fail=number < behaviour.fail, lose_answer=losing,
+            delay_ms=behaviour.delay_ms if waits else 0,
             business_failure=behaviour.business_failure,
             hold=behaviour.hold if number == 0 else "",
         )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fnmatch
+import importlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +29,7 @@ from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
 from harness.groups import CRASH
 from harness.journal.records import Program, now
-from harness.scenario import Cancel, Case, Signal, Suite, Terminate, breaks
+from harness.scenario import Cancel, Case, Redeliver, Signal, Suite, Terminate, breaks
 
 OPEN_AT_ONCE = 40  # more would only wait for each other, and every measured gap with them
 STARTS_AT_ONCE = 16
@@ -39,11 +41,22 @@ def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
     return [
         _run(drive, suite.name, case, tenant)
         for suite in suites
-        for case in suite.cases
+        for case in (*suite.cases, *_generated(drive, suite))
         if asked & set(case.feeds) and not case.needs & drive.lacks and _chosen(drive, case)
         if breaks(case) <= set(drive.plan.allowed)
         for tenant in (drive.tenants if case.tenants == "all" else [drive.tenants[case.tenants]])
     ]
+
+
+def _generated(drive: Drive, suite: Suite) -> tuple[Case, ...]:
+    """The cases that a suite draws for this drive's seed: the same ones whenever it is asked."""
+    if suite.generated is None or not set(drive.plan.asked) & set(suite.generated.feeds):
+        return ()
+    module, _, function = suite.generated.call.partition(":")
+    drawn: tuple[Case, ...] = getattr(importlib.import_module(module), function)(
+        drive.plan.seed, frozenset(drive.plan.allowed), frozenset(drive.lacks)
+    )
+    return drawn
 
 
 def _chosen(drive: Drive, case: Case) -> bool:
@@ -96,20 +109,7 @@ def _filled(nodes: Any, trial_id: str, tenant: str, saga_id: str) -> list[Node]:
 async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     """Start everything, follow the scripts, wait for every result until the horizon."""
     for run in runs:
-        drive.writer.write(
-            Program(
-                **now(),
-                suite=run.suite,
-                case=run.case.name,
-                tenant=run.tenant.name,
-                group=run.group,
-                workflow_id=run.workflow_id,
-                saga_id=run.program.saga_id,
-                task_queue=drive.queue(run.tenant, run.group),
-                feeds=list(run.case.feeds),
-                program=to_json(run.program),
-            )
-        )
+        _record(drive, run)
     await drive.doubles.register((run.tenant.name, run.program) for run in runs)
     await rules_in_force(drive, runs)
     crash = asyncio.create_task(crash_when_held(drive, runs))
@@ -127,6 +127,24 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
         await crash
 
 
+def _record(drive: Drive, run: Run) -> None:
+    drive.writer.write(
+        Program(
+            **now(),
+            suite=run.suite,
+            case=run.case.name,
+            tenant=run.tenant.name,
+            group=run.group,
+            workflow_id=run.workflow_id,
+            saga_id=run.program.saga_id,
+            task_queue=drive.queue(run.tenant, run.group),
+            feeds=list(run.case.feeds),
+            program=to_json(run.program),
+            script=msgspec.to_builtins(run.case.script),
+        )
+    )
+
+
 async def _drive_one(
     drive: Drive, run: Run, starts: asyncio.Semaphore, places: asyncio.Semaphore | None
 ) -> None:
@@ -135,16 +153,39 @@ async def _drive_one(
             handle = await _start(drive, run)
         if handle is None:
             return
+        beside = []
         for act in run.case.script:
-            await _follow(drive, run, handle, act)
-        await drive.call(
-            "result",
-            handle.result(),
-            deadline_s=drive.plan.horizon_s,
-            run_id=handle.first_execution_run_id or "",
-            show=shown_result,
-            **run.about,
-        )
+            if act == Redeliver(when="beside"):
+                beside.append(asyncio.create_task(_redeliver(drive, run)))
+            else:
+                await _follow(drive, run, handle, act)
+        await _result(drive, run, handle)
+        await asyncio.gather(*beside)
+        if Redeliver(when="ended") in run.case.script:
+            await _redeliver(drive, run)
+
+
+async def _result(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any]) -> None:
+    await drive.call(
+        "result",
+        handle.result(),
+        deadline_s=drive.plan.horizon_s,
+        run_id=handle.first_execution_run_id or "",
+        show=shown_result,
+        **run.about,
+    )
+
+
+async def _redeliver(drive: Drive, run: Run) -> None:
+    """Start the same saga under another workflow id, and wait for its result."""
+    again = replace(run, workflow_id=f"{run.workflow_id}~again")
+    _record(drive, again)
+    handle = await _start(drive, again)
+    if handle is not None:
+        for act in run.case.script:
+            if isinstance(act, Signal):
+                await _follow(drive, again, handle, act)
+        await _result(drive, again, handle)
 
 
 async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
@@ -173,21 +214,33 @@ async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act:
             payload = {"name": name, "id": told}
             await drive.call("signal", handle.signal("deliver", payload), args=payload, **run.about)
         case Cancel(after_step=number):
-            await _seen(drive, run, number)
+            await _seen(drive, run, handle, number)
             await drive.call("cancel", handle.cancel(), **run.about)
         case Terminate(after_step=number):
-            await _seen(drive, run, number)
+            await _seen(drive, run, handle, number)
             await drive.call("terminate", handle.terminate("conformance"), **run.about)
 
 
-async def _seen(drive: Drive, run: Run, number: int) -> None:
-    await drive.doubles.await_effect(
-        tenant=run.tenant.name,
-        saga_id=run.program.saga_id,
-        step=number,
-        direction="forward",
-        timeout_ms=int(drive.plan.horizon_s * 1000),
+async def _seen(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], number: int) -> None:
+    """Wait until the step is applied, or the run has ended without it."""
+    effect = asyncio.create_task(
+        drive.doubles.await_effect(
+            tenant=run.tenant.name,
+            saga_id=run.program.saga_id,
+            step=number,
+            direction="forward",
+            timeout_ms=int(drive.plan.horizon_s * 1000),
+        )
     )
+    end = asyncio.create_task(handle.result())
+    try:
+        await asyncio.wait({effect, end}, return_when=asyncio.FIRST_COMPLETED)
+        if effect.done():
+            effect.result()
+    finally:
+        for task in (effect, end):
+            task.cancel()
+        await asyncio.gather(effect, end, return_exceptions=True)
 
 
 def shown_result(result: object) -> dict[str, Any]:

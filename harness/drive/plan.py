@@ -48,6 +48,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     cases: list[str] = []
     lacks: list[str] = []
     allowed: list[str] = []
+    seed: int = 0
     horizon_s: float = 60.0
     event_lag_ms: int = 30_000
     defects: list[str] = []

@@ -117,7 +117,11 @@ class Process(Record, frozen=True, kw_only=True, tag="process"):
 
 
 class Program(Record, frozen=True, kw_only=True, tag="program"):
-    """A saga program as it was given to a workflow: what should happen."""
+    """A saga program as it was given to a workflow: what should happen.
+
+    `script` is what the drive does to it, in the words of a program file; `file` is that file,
+    below the trial's folder, where there is one.
+    """
 
     suite: str
     case: str
@@ -128,6 +132,8 @@ class Program(Record, frozen=True, kw_only=True, tag="program"):
     task_queue: str
     feeds: list[str]
     program: dict[str, Any]
+    script: list[dict[str, Any]] = []
+    file: str = ""
 
 
 class Canary(Record, frozen=True, kw_only=True, tag="canary"):

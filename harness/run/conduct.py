@@ -110,11 +110,11 @@ def _begun(request: Request, trial: Trial) -> Manifest:
         started_wall_ns=began,
         ended_wall_ns=began,
         ended=INTERRUPTED,
-        seed=request.seed,
+        seed=request.seed or trial.seed,
         asked=list(request.asked),
         tenants={t.name: t.namespace for t in request.target.tenants},
         parameters=dict(request.parameters),
-        environment=_environment(),
+        environment={**_environment(), **request.environment},
         target=summary(request.target),
         waivers=list(request.waivers),
     )

@@ -24,6 +24,7 @@ class Request:
     `asked` are the catalogue IDs, `suites` the modules that may feed them, `parameters` the
     declared meanings. `ours` says that the target is the reference platform. `cases` are patterns
     of the names of those cases that suffice; without any, all that feed the asked IDs are driven.
+    A `seed` of 0 is the trial's own. `environment` is kept in the manifest.
     """
 
     arm: str
@@ -37,6 +38,7 @@ class Request:
     breakage: Breakage = NOTHING
     out: Path | None = None
     seed: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
     waivers: tuple[dict[str, str], ...] = ()
     progress: Progress = field(default=silent)
     quiet: bool = False

@@ -43,6 +43,7 @@ async def start_drive(
         asked=list(request.asked),
         lacks=platform.lacks,
         allowed=list(request.target.allow.faults),
+        seed=request.seed or trial.seed,
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]) if request.target.exporter else 0,
         cases=list(request.cases),

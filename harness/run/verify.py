@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.metadata
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from harness.checks.table import TABLE
@@ -41,7 +43,18 @@ def verify(request: Request) -> Ended:
             await platform.stop()
         return _not_driven(request) | await _replay(request, platform, trial, children)
 
-    return conduct(request, arm)
+    return conduct(replace(request, environment=_generators(request)), arm)
+
+
+def _generators(request: Request) -> dict[str, str]:
+    """What draws sagas, with its version: the same seed gives the same ones by the same."""
+    suites = [importlib.import_module(name).SUITE for name in request.suites]
+    drawing = importlib.metadata.version("hypothesis")
+    return {
+        f"generator of {suite.name}": f"{suite.generated.version}, hypothesis {drawing}"
+        for suite in suites
+        if suite.generated is not None
+    }
 
 
 def _not_driven(request: Request) -> dict[str, str]:

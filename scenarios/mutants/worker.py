@@ -67,6 +67,9 @@ PARTS: Final[Mapping[str, Parts]] = {
     "forward-order": Parts(workflow=compensation.ForwardOrder),
     "one-forgotten": Parts(workflow=compensation.OneForgotten),
     "doubtful-forgotten": Parts(workflow=compensation.DoubtfulForgotten),
+    "doubtful-forgotten-once-continued": Parts(
+        workflow=compensation.DoubtfulForgottenOnceContinued
+    ),
     "step-left-out": Parts(workflow=compensation.StepLeftOut),
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),

@@ -71,12 +71,9 @@ def all_or_compensated(evidence: Evidence) -> Finding:
     nothing can be promised for them. Sagas must have failed at their first step, at their last and
     at another position.
     """
-    ended, abandoned, mixed = _ended(evidence)
-    given_up = _given_up(evidence)
-    broken: list[Broken] = []
-    for saga in ended:
-        broken += _completed(saga) if saga.run.closing == COMPLETED else _undone(saga, given_up)
-        broken += _of_no_step(saga)
+    ended, abandoned, mixed = ended_sagas(evidence)
+    given_up = compensations_given_up(evidence)
+    broken = [each for saga in ended for each in departures(saga, given_up)]
     driven = coverage(evidence, "DUR-5")
     fed = {(saga.tenant, saga.saga_id) for saga in driven.fed}
     failed = [
@@ -87,7 +84,7 @@ def all_or_compensated(evidence: Evidence) -> Finding:
     lacks = [
         driven.lacks,
         *_positions(failed),
-        f"{mixed} sagas had several runs that ended differently" if mixed else "",
+        f"{len(mixed & fed)} sagas had several runs that ended differently" if mixed & fed else "",
     ]
     endings = Counter(saga.run.closing for saga in ended)
     figures = {
@@ -107,8 +104,8 @@ def all_or_compensated(evidence: Evidence) -> Finding:
     return conclude(CLAUSES, broken, lacks, kept, figures)
 
 
-def _ended(evidence: Evidence) -> tuple[list[Ended], int, int]:
-    """The sagas to judge, how many were abandoned, and how many ended in several ways."""
+def ended_sagas(evidence: Evidence) -> tuple[list[Ended], int, set[tuple[str, str]]]:
+    """The sagas to judge, how many were abandoned, and which ended in several ways."""
     known = sagas(evidence)
     by_saga: dict[tuple[str, str], list[Run]] = {}
     for run in runs(evidence).values():
@@ -116,19 +113,26 @@ def _ended(evidence: Evidence) -> tuple[list[Ended], int, int]:
             by_saga.setdefault((run.tenant, run.saga_id), []).append(run)
     ledger = _by_saga(evidence)
     ended: list[Ended] = []
-    abandoned = mixed = 0
+    abandoned = 0
+    mixed: set[tuple[str, str]] = set()
     for (tenant, saga_id), found in by_saga.items():
         own = [run for run in found if run.closing not in _ABANDONED]
         if not own:
             abandoned += 1
         elif len({run.closing for run in own}) > 1:
-            mixed += 1
+            mixed.add((tenant, saga_id))
         else:
             last = max(own, key=lambda run: run.closed_ns)
             steps = tuple(steps_of(last.program.get("nodes")))
             forward, back = ledger.get((tenant, saga_id), _NOTHING)
             ended.append(Ended(last, steps, forward, back))
     return ended, abandoned, mixed
+
+
+def departures(saga: Ended, given_up: frozenset[_Step]) -> Iterator[Broken]:
+    """Where what a saga left in the services departs from how it ended."""
+    yield from _completed(saga) if saga.run.closing == COMPLETED else _undone(saga, given_up)
+    yield from _of_no_step(saga)
 
 
 def _by_saga(evidence: Evidence) -> dict[tuple[str, str], tuple[_BySteps, _BySteps]]:
@@ -190,7 +194,7 @@ def _excused(saga: Ended, step: int, given_up: frozenset[_Step]) -> bool:
     return told and (saga.run.tenant, saga.run.saga_id, step) in given_up
 
 
-def _given_up(evidence: Evidence) -> frozenset[_Step]:
+def compensations_given_up(evidence: Evidence) -> frozenset[_Step]:
     """The compensations that were refused for good, or failed as often as they may be tried."""
     final: set[_Step] = set()
     failures: Counter[_Step] = Counter()

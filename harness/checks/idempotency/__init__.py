@@ -18,13 +18,16 @@ from harness.checks.histories import (
 )
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, named, requests
+from harness.checks.idempotency.generated import exactly_once_whatever_is_drawn
 from harness.checks.idempotency.starts import one_start
 from harness.contract.program import ACTIVITY_TYPES, idempotency_key
 from harness.journal.records import (
+    Decision,
     Disposition,
     Effect,
     History,
     Operation,
+    Process,
     Program,
     Record,
     Subject,
@@ -242,5 +245,11 @@ CHECKS: Final[tuple[Check, ...]] = (
         subject=Subject.WORKER,
         needs=_NEEDS,
         judge=duplicates_are_answered_alike,
+    ),
+    Check(
+        id="INV-IDEM-10",
+        subject=Subject.WORKER,
+        needs={**_NEEDS, Decision: 0, Process: 0},
+        judge=exactly_once_whatever_is_drawn,
     ),
 )

@@ -8,6 +8,7 @@ from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import APPLIED_TWICE, broken_worker
 
+SEED: Final = ("--seed", "19")  # whose sagas bring all of these defects out
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="random-key",
@@ -91,5 +92,63 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The services answer a repeated key with another result.",
         breakage=Breakage(doubles=("services-fresh-result",)),
         cases=("lost-answer-*",),
+    ),
+    Mutant(
+        name="drawn-random-key",
+        expected=("INV-IDEM-10",),
+        clause="applied more than once",
+        defect="The idempotency key is random, and only generated sagas are driven.",
+        breakage=broken_worker("random-key"),
+        options=SEED,
+        collateral={
+            **APPLIED_TWICE,
+            "INV-IDEM-1": "a retry under another key is applied again",
+            "INV-IDEM-4": "the key of an effect changes with each attempt",
+        },
+    ),
+    Mutant(
+        name="drawn-taken-for-done",
+        expected=("INV-IDEM-10",),
+        clause="completed, and not each step once",
+        defect="A retry of a generated saga takes for granted that it had its effect.",
+        breakage=broken_worker("retry-taken-for-done"),
+        options=SEED,
+        collateral={
+            "INV-IDEM-1": "a completed saga has a step without its effect",
+            "INV-PDP-1": "the attempt that completes the activity asks nobody",
+            "INV-IDEM-8": "the result is not the service's",
+            "DUR-5": "a completed saga has a step that was not applied",
+        },
+    ),
+    Mutant(
+        name="doubtful-forgotten-once-continued",
+        expected=("INV-IDEM-10",),
+        clause="ended otherwise, and not undone",
+        defect="After continue-as-new a step of unknown outcome is taken for one without effect.",
+        breakage=broken_worker("doubtful-forgotten-once-continued"),
+        options=SEED,
+        collateral={"DUR-5": "the step is still applied though its saga failed"},
+    ),
+    Mutant(
+        name="drawn-attempt-in-key",
+        expected=("INV-IDEM-10",),
+        clause="key changes",
+        defect="The idempotency key carries the attempt, and only generated sagas are driven.",
+        breakage=broken_worker("attempt-in-key"),
+        options=SEED,
+        collateral={
+            **APPLIED_TWICE,
+            "INV-IDEM-1": "a retry under another key is applied again",
+            "INV-IDEM-4": "the key of an effect changes with each attempt",
+        },
+    ),
+    Mutant(
+        name="drawn-attempt-in-result",
+        expected=("INV-IDEM-10",),
+        clause="results differ",
+        defect="The result carries the attempt, and only generated sagas are driven.",
+        breakage=broken_worker("attempt-in-result"),
+        options=SEED,
+        collateral={"INV-IDEM-8": "the history has another result than the service's"},
     ),
 )

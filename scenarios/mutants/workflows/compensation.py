@@ -50,6 +50,18 @@ class DoubtfulForgotten(ReferenceSaga):
 
 
 @workflow.defn(name="ReferenceSaga")
+class DoubtfulForgottenOnceContinued(ReferenceSaga):
+    """The same, but only in a run that another one continued as."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def may_be_applied(self, cause: str) -> bool:
+        return not self.program.progress.next_node and super().may_be_applied(cause)
+
+
+@workflow.defn(name="ReferenceSaga")
 class StepLeftOut(ReferenceSaga):
     """Takes the second step for done."""
 
