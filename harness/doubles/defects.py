@@ -9,4 +9,13 @@ class Defect(enum.StrEnum):
     """Each is one thing that a service of a platform might do wrong."""
 
     FRESH_RESULT = "services-fresh-result"  # a suppressed duplicate gets a different result
+    PDP_BLIND = "pdp-blind"  # properties are not looked at
+    PDP_STRINGS = "pdp-strings"  # decisions are strings
+    PDP_ERRORS_AS_DENY = "pdp-errors-as-deny"  # a malformed question is denied with 200
+    PDP_NO_ECHO = "pdp-no-echo"  # the request id does not come back
+    PDP_FLAPS = "pdp-flaps"  # every third decision is the other one
+    PDP_BATCH_REVERSED = "pdp-batch-reversed"  # a batch is answered in reverse
+    PDP_WHOLE_BATCH = "pdp-whole-batch"  # one bad item spoils its batch
+    PDP_NEVER_SHORT = "pdp-never-short"  # a batch is never cut short
+    PDP_OTHER_METADATA = "pdp-other-metadata"  # its metadata is of another PDP
     NO_DEDUPE = "services-no-dedupe"  # every request is applied, whatever its key

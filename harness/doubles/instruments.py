@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.doubles import control, sink
 from harness.doubles.behaviours import Behaviours
+from harness.doubles.certified import CertifiedPdp
 from harness.doubles.claims import ClaimsReader
 from harness.doubles.connection import Port, Traffic
 from harness.doubles.control import Control
@@ -58,9 +59,11 @@ class Doubles:
             recorder=self._recorder, behaviours=behaviours, holds=holds, pdp=self._pdp,
             services=services, sink=audit, traffic=traffic,
         )  # fmt: skip
+        self._certified = CertifiedPdp(defects)
         self._ports = {
             "pdp": Port(self._pdp.ask, body_limit=_BODY_LIMIT, traffic=traffic),
             "bait": Port(self._pdp.bait, body_limit=_BODY_LIMIT, traffic=traffic),
+            "certified": Port(self._certified.serve, body_limit=_BODY_LIMIT, traffic=Traffic()),
             "services": Port(services.serve, body_limit=_BODY_LIMIT, traffic=traffic),
             "audit": Port(audit.receive, body_limit=sink.BODY_LIMIT, traffic=traffic),
             "control": Port(commands.serve, body_limit=control.BODY_LIMIT, traffic=Traffic()),
@@ -81,6 +84,7 @@ class Doubles:
                     f"doubles: {name} cannot listen on {bind}:{fixed or 'a free port'} "
                     f"({error.strerror}); correct `doubles` in the target file"
                 ) from None
+        self._certified.url = urls["certified"]
         self._pdp.bait_url = urls.pop("bait")
         urls["audit"] += sink.EVENTS
         return Addresses(**urls)

@@ -18,6 +18,7 @@ class Addresses(Message, frozen=True, kw_only=True):
     services: str
     audit: str
     control: str
+    certified: str
 
 
 class Registration(Message, frozen=True, kw_only=True):

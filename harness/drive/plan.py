@@ -35,7 +35,8 @@ class Steady(msgspec.Struct, frozen=True, kw_only=True):
 class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One drive: which suites, for which IDs, against what.
 
-    `allowed` is what may be broken on purpose, as the target file names it.
+    `pdp` is the base URL of the PDP that is to be certified. `allowed` is what may be broken on
+    purpose, as the target file names it.
     """
 
     trial_id: str
@@ -43,6 +44,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     engine: EnginePlan
     tenants: list[TenantPlan]
     control: str
+    pdp: str = ""
     suites: list[str]
     asked: list[str]
     cases: list[str] = []

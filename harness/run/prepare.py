@@ -54,6 +54,9 @@ def record_platform(platform: Platform, version: str) -> None:
             name="reference" if platform.ours else "target",
         )
     )
+    if platform.target.pdp is not None:
+        url = platform.target.pdp.url
+        platform.record(Part(**now(), subject=Subject.PDP, ours=False, name=url))
 
 
 async def prepare(platform: Platform, children: Children) -> None:

@@ -39,6 +39,7 @@ async def start_drive(
         engine=engine_plan(request.target, platform.address),
         tenants=tenant_plans(platform),
         control=platform.doubles.control,
+        pdp=request.target.pdp.url if request.target.pdp else platform.doubles.certified,
         suites=list(request.suites),
         asked=list(request.asked),
         lacks=platform.lacks,

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,6 +56,16 @@ def address(text: str, _: Surroundings | None = None) -> str:
         raise ValueError("the port is a number from 1 to 65535")
     found = host(name[1:-1] if bracketed else name)
     return f"[{found}]:{int(port)}" if bracketed else f"{found}:{int(port)}"
+
+
+def url(text: str, _: Surroundings | None = None) -> str:
+    """`http://host:port` or https, with a path perhaps; no user, query or fragment."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected http://host:port or https://host:port")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("leave out user, query and fragment")
+    return text.rstrip("/")
 
 
 def bind_address(text: str, _: Surroundings | None = None) -> str:

@@ -18,6 +18,7 @@ Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 Address: TypeAlias = Annotated[str, Meta(extra={"form": forms.address})]
 Host: TypeAlias = Annotated[str, Meta(extra={"form": forms.host})]
 BindAddress: TypeAlias = Annotated[str, Meta(extra={"form": forms.bind_address})]
+Url: TypeAlias = Annotated[str, Meta(extra={"form": forms.url})]
 File: TypeAlias = Annotated[str, Meta(extra={"form": forms.file})]
 Folder: TypeAlias = Annotated[str, Meta(extra={"form": forms.folder})]
 NewFolder: TypeAlias = Annotated[str, Meta(extra={"form": forms.path})]
@@ -125,6 +126,12 @@ class Exporter(_Part, frozen=True, kw_only=True):
     state: NewFolder | None = None
 
 
+class PolicyPoint(_Part, frozen=True, kw_only=True):
+    """A PDP of the platform, loaded with the fixture of AuthZEN's certification scenario."""
+
+    url: Url
+
+
 class DoublePorts(_Part, frozen=True, kw_only=True):
     """Fixed ports of the doubles; None: any free one."""
 
@@ -168,6 +175,7 @@ class Target(_Part, frozen=True, kw_only=True):
     worker: Worker
     exporter: Exporter | None = None
     doubles: Doubles = Doubles()
+    pdp: PolicyPoint | None = None
     links: tuple[Link, ...] = ()
     allow: Allow = Allow()
     declared: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from typing import Any, Final
 from harness.contract.pdp_modes import FAMILIES, MODES, Mode
 from harness.contract.program import Behaviour, Node, Retry, step
 from harness.journal.records import Answer
-from harness.scenario import Case, Suite
+from harness.scenario import Act, Case, Suite
 from scenarios.conformance.shapes import BUSINESS_FAILURE, QUICK, failing_at, steps
 
 SOON: Final = Retry(initial_ms=100)
@@ -57,7 +57,7 @@ DENY_CASES = (
     *(
         Case(
             name=f"deny-at-{position}",
-            feeds=("INV-PDP-3", "INV-PDP-4", "INV-PDP-13"),
+            feeds=("INV-PDP-3", "INV-PDP-4"),
             nodes=[
                 *steps(position),
                 step(position, "fm-02.{tenant}"),
@@ -98,8 +98,22 @@ ASKING_CASES = (
 )
 SUITE = Suite(
     name="authorization",
-    feeds=("INV-PDP-1", "INV-PDP-2", "INV-PDP-3", "INV-PDP-4", "INV-PDP-13"),
+    feeds=(
+        "INV-PDP-1",
+        "INV-PDP-2",
+        "INV-PDP-3",
+        "INV-PDP-4",
+        "INV-PDP-10",
+        "INV-PDP-13",
+    ),
     cases=(*MODE_CASES, *CLOSED_CASES, *DENY_CASES, *ASKING_CASES),
+    acts=(
+        Act(
+            name="pdp-certified",
+            feeds=("INV-PDP-10",),
+            call="scenarios.conformance.acts.certify:certify",
+        ),
+    ),
 )
 
 

@@ -60,7 +60,7 @@ FAMILIES = {
 # numbers of the ids that a check judges
 CHECKED = {
     "INV-ISO": (6, 7, 8, 9),
-    "INV-PDP": (1, 2, 3, 4, 13),
+    "INV-PDP": (1, 2, 3, 4, 10, 13),
     "INV-IDEM": (1, 4, 6, 8, 10),
     "INV-DET": (1, 2, 4),
     "INV-AUD": (1, 2),

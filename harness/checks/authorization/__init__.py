@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.checks.authorization.attempts import asked, done, place_of
+from harness.checks.authorization.certified import pdp_is_certified
 from harness.checks.authorization.closed import closed_on_every_error
 from harness.checks.authorization.denied import a_deny_is_final
 from harness.checks.authorization.source import workflows_do_not_ask
@@ -21,6 +22,7 @@ from harness.journal.records import (
     Effect,
     Fault,
     History,
+    Operation,
     Part,
     Process,
     Program,
@@ -151,6 +153,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(id="INV-PDP-2", subject=Subject.WORKER, needs=_NEEDS, judge=the_answer_comes_first),
     Check(id="INV-PDP-3", subject=Subject.WORKER, needs=_ANSWERED, judge=closed_on_every_error),
     Check(id="INV-PDP-4", subject=Subject.WORKER, needs=_ANSWERED, judge=a_deny_is_final),
+    Check(
+        id="INV-PDP-10",
+        subject=Subject.PDP,
+        needs={Operation: 1},
+        judge=pdp_is_certified,
+    ),
     Check(
         id="INV-PDP-13",
         subject=Subject.WORKER,

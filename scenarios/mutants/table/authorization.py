@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from harness.mutant import Mutant
+from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import broken_worker, replayed
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
@@ -203,5 +204,68 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="a PDP client is reached from workflow code",
         defect="The workflow code asks the PDP in a helper of another module.",
         breakage=replayed("asks_elsewhere"),
+    ),
+    Mutant(
+        name="pdp-blind",
+        expected=("INV-PDP-10",),
+        clause="wrong decision",
+        defect="The PDP does not look at properties.",
+        breakage=Breakage(doubles=("pdp-blind",)),
+    ),
+    Mutant(
+        name="pdp-strings",
+        expected=("INV-PDP-10",),
+        clause="answer out of form",
+        defect="The PDP writes its decisions as strings.",
+        breakage=Breakage(doubles=("pdp-strings",)),
+    ),
+    Mutant(
+        name="pdp-errors-as-deny",
+        expected=("INV-PDP-10",),
+        clause="error not answered with 400",
+        defect="The PDP denies what it cannot read, and says no more.",
+        breakage=Breakage(doubles=("pdp-errors-as-deny",)),
+    ),
+    Mutant(
+        name="pdp-no-echo",
+        expected=("INV-PDP-10",),
+        clause="request id not echoed",
+        defect="The PDP does not echo the request id.",
+        breakage=Breakage(doubles=("pdp-no-echo",)),
+    ),
+    Mutant(
+        name="pdp-flaps",
+        expected=("INV-PDP-10",),
+        clause="same question, other answer",
+        defect="Every third decision of the PDP is the other one.",
+        breakage=Breakage(doubles=("pdp-flaps",)),
+    ),
+    Mutant(
+        name="pdp-batch-reversed",
+        expected=("INV-PDP-10",),
+        clause="wrong batch",
+        defect="The PDP answers a batch in reverse.",
+        breakage=Breakage(doubles=("pdp-batch-reversed",)),
+    ),
+    Mutant(
+        name="pdp-whole-batch",
+        expected=("INV-PDP-10",),
+        clause="error of an item spoils a batch",
+        defect="The PDP refuses a batch for one bad item.",
+        breakage=Breakage(doubles=("pdp-whole-batch",)),
+    ),
+    Mutant(
+        name="pdp-never-short",
+        expected=("INV-PDP-10",),
+        clause="batch not cut short",
+        defect="The PDP never cuts a batch short.",
+        breakage=Breakage(doubles=("pdp-never-short",)),
+    ),
+    Mutant(
+        name="pdp-other-metadata",
+        expected=("INV-PDP-10",),
+        clause="wrong metadata",
+        defect="The PDP's metadata is that of another PDP.",
+        breakage=Breakage(doubles=("pdp-other-metadata",)),
     ),
 )
