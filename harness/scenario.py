@@ -100,7 +100,7 @@ class Case:
     worker process that runs it (blast radius), one of `harness.groups`. `workflow_id` is
     made from trial, suite and the case's name, or what is given instead; `saga_id` likewise. In
     these, in resources, amounts and the ids of signals, `{tenant}` and `{canary:position}` are
-    filled in for each tenant.
+    filled in for each tenant. What was `drawn` is kept as a program file in the trial's folder.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Case:
     script: tuple[Script, ...] = ()
     rpc: tuple[RpcFault, ...] = ()
     needs: frozenset[str] = frozenset()
+    drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

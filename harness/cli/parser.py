@@ -156,6 +156,14 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help="catalogue IDs (default: the profile)")
     parser.add_argument("--profile", default="core", help="which assertions to ask (default: core)")
     parser.add_argument(
+        "--program",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="drive the sagas of these program files only, and judge what they feed",
+    )
+    parser.add_argument(
         "--seed",
         type=int,
         default=0,

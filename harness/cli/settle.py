@@ -8,12 +8,14 @@ import importlib
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.catalogue import UnknownAssertion, load_catalogue
 from harness.checks.table import CHECKED, PROFILES
 from harness.errors import UsageError
 from harness.platform.breakage import NOTHING, Breakage
+from harness.program_file import read_program_file
 from harness.run.request import Progress, Request
 from harness.target.model import Target
 from harness.target.parse import read_target, reference_target
@@ -46,6 +48,21 @@ def settled(
         waivers=tuple(_waivers(options.waivers)),
         progress=progress(),
     )
+
+
+def with_programs(request: Request, paths: Sequence[Path], ids: Sequence[str]) -> Request:
+    """The request for the sagas of program files alone; raises `UsageError` for a misfit."""
+    if not paths:
+        return request
+    if ids:
+        raise UsageError("give IDs or --program, not both: a program file says what it feeds")
+    allowed, tenants = request.target.allow.faults, len(request.target.tenants)
+    files = [read_program_file(path, tenants, allowed) for path in paths]
+    if len({file.name for file in files}) < len(files):
+        raise UsageError("--program: two files have the same name; give each one of its own")
+    feeds = [each for file in files for each in file.feeds]
+    asked = asked_ids(request.profile, feeds)
+    return replace(request, asked=asked, suites=(), cases=(), given=tuple(files))
 
 
 def asked_ids(profile: str, ids: Sequence[str]) -> tuple[str, ...]:

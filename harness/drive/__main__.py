@@ -32,6 +32,7 @@ from harness.groups import CRASH
 from harness.journal.manifest import JOURNAL
 from harness.journal.records import Canary, now
 from harness.journal.write import SegmentWriter
+from harness.program_file import SUITE as GIVEN
 from harness.scenario import Act, Suite, act_breaks
 from harness.tap.client import TapClient
 from harness.trial import NO_ROOM
@@ -86,6 +87,7 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
     async with DoublesClient(plan.control) as doubles:
         drive = Drive(plan=plan, writer=writer, clients=clients, doubles=doubles, supervisor=link)
         suites = [importlib.import_module(name).SUITE for name in plan.suites]
+        suites += _given(plan)
         runs = runs_of(drive, suites)
         told = await link.ask(
             "prepared",
@@ -95,6 +97,13 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
         drive.lacks |= set(told["lacks"])
         drive.tap = TapClient(told["tap"]) if told["tap"] else None
         await _while_there(drive, _drive(drive, suites))
+
+
+def _given(plan: DrivePlan) -> list[Suite]:
+    """The program files as a suite."""
+    cases = tuple(file.case for file in plan.given)
+    feeds = tuple({each: None for case in cases for each in case.feeds})
+    return [Suite(name=GIVEN, feeds=feeds, cases=cases)] if cases else []
 
 
 async def _while_there(drive: Drive, work: Coroutine[Any, Any, None]) -> None:

@@ -29,6 +29,7 @@ from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
 from harness.groups import CRASH
 from harness.journal.records import Program, now
+from harness.program_file import file_of
 from harness.scenario import Cancel, Case, Redeliver, Signal, Suite, Terminate, breaks
 
 OPEN_AT_ONCE = 40  # more would only wait for each other, and every measured gap with them
@@ -141,8 +142,18 @@ def _record(drive: Drive, run: Run) -> None:
             feeds=list(run.case.feeds),
             program=to_json(run.program),
             script=msgspec.to_builtins(run.case.script),
+            file=_kept(drive, run) if run.case.drawn else "",
         )
     )
+
+
+def _kept(drive: Drive, run: Run) -> str:
+    """Write what was drawn as a program file; its path below the trial's folder."""
+    path = f"programs/{run.case.name}.json"
+    (drive.trial / path).parent.mkdir(exist_ok=True)
+    file = file_of(run.case, trial=drive.plan.trial_id, seed=str(drive.plan.seed))
+    (drive.trial / path).write_bytes(file.to_json())
+    return path
 
 
 async def _drive_one(

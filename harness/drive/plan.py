@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from harness.program_file import ProgramFile
+
 
 class TenantPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant as the drive must know it; `task_queues` by group."""
@@ -48,6 +50,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     suites: list[str]
     asked: list[str]
     cases: list[str] = []
+    given: list[ProgramFile] = []
     lacks: list[str] = []
     allowed: list[str] = []
     seed: int = 0

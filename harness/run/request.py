@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.platform.breakage import NOTHING, Breakage
+from harness.program_file import ProgramFile
 from harness.target.model import Target
 
 Progress = Callable[[str], None]
@@ -24,7 +25,8 @@ class Request:
     `asked` are the catalogue IDs, `suites` the modules that may feed them, `parameters` the
     declared meanings. `ours` says that the target is the reference platform. `cases` are patterns
     of the names of those cases that suffice; without any, all that feed the asked IDs are driven.
-    A `seed` of 0 is the trial's own. `environment` is kept in the manifest.
+    `given` are program files to drive. A `seed` of 0 is the trial's own.
+    `environment` is kept in the manifest.
     """
 
     arm: str
@@ -35,6 +37,7 @@ class Request:
     parameters: Mapping[str, Any]
     suites: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    given: tuple[ProgramFile, ...] = ()
     breakage: Breakage = NOTHING
     out: Path | None = None
     seed: int = 0

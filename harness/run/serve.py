@@ -48,6 +48,7 @@ async def start_drive(
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]) if request.target.exporter else 0,
         cases=list(request.cases),
+        given=list(request.given),
         defects=list(request.breakage.drive),
         steady=steady,
     )

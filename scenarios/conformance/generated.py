@@ -134,7 +134,7 @@ def _cases(draw: DrawFn, means: Means) -> Case:
         script.append(KillWorker(at_step=held, release=_one_of(draw, ("drop", "answer"))))
     return Case(
         name="", feeds=FEEDS, nodes=tuple(nodes), script=tuple(script),
-        group=CRASH if crash else CALM, needs=_needs(nodes),
+        group=CRASH if crash else CALM, needs=_needs(nodes), drawn=True,
     )  # fmt: skip
 
 
