@@ -29,7 +29,8 @@ GROUPS: Final[dict[str, Group]] = {
         Group(name=CALM),
         # its worker is killed while services hold their answers, which must not run out before
         Group(name=CRASH, service_deadline_ms=8000, tapped=True),
-        # its worker loses single calls, and lives
-        Group(name=WIRE, tapped=True),
+        # its worker loses single calls, and lives; it waits for services that are slower than the
+        # activity's time, so that an attempt goes on beside the next
+        Group(name=WIRE, service_deadline_ms=8000, tapped=True),
     )
 }

@@ -18,4 +18,7 @@ class Defect(enum.StrEnum):
     PDP_WHOLE_BATCH = "pdp-whole-batch"  # one bad item spoils its batch
     PDP_NEVER_SHORT = "pdp-never-short"  # a batch is never cut short
     PDP_OTHER_METADATA = "pdp-other-metadata"  # its metadata is of another PDP
+    AT_ARRIVAL = "services-look-at-arrival"  # whether a key is known is asked when its call arrives
+    VOID_APPLIES = "services-void-applies"  # undoing what was never done does something
+    LATE_FORWARD = "services-late-forward"  # a step is applied after it was compensated in vain
     NO_DEDUPE = "services-no-dedupe"  # every request is applied, whatever its key

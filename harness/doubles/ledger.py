@@ -86,23 +86,37 @@ class Ledger:
         self._voided: set[Place] = set()
         self._replays = 0
 
-    def apply(self, order: Order) -> Outcome:
-        """Apply, suppress, void or refuse one order."""
+    def knows(self, order: Order) -> bool:
+        """Whether its key has been used."""
+        return (order.tenant, order.key) in self._entries
+
+    def apply(self, order: Order, *, arrived_new: bool = False) -> Outcome:
+        """Apply, suppress, void or refuse one order.
+
+        `arrived_new` says that its key was not known when it arrived, which only a broken ledger
+        looks at.
+        """
         entry = self._entries.get((order.tenant, order.key))
-        if entry is not None and Defect.NO_DEDUPE not in self._defects:
+        if entry is not None and not self._taken_for_new(arrived_new):
             return self._suppressed(entry, order)
-        if order.direction == FORWARD and (*order.place[:3], COMPENSATION) in self._voided:
+        late = order.direction == FORWARD and (*order.place[:3], COMPENSATION) in self._voided
+        if late and Defect.LATE_FORWARD not in self._defects:
             return Outcome(disposition=Disposition.REFUSED, status=409)
         if entry is None:
             entry = self._entries[order.tenant, order.key] = Entry(order)
         undoes = (*order.place[:3], FORWARD)
         if order.direction == COMPENSATION and undoes not in self._applied:
-            entry.void = True
             self._voided.add(order.place)
+        if order.place in self._voided and Defect.VOID_APPLIES not in self._defects:
+            entry.void = True
             return Outcome(disposition=Disposition.VOID, status=200, result=_result(entry))
         entry.applied += 1
         self._applied.add(order.place)
         return Outcome(disposition=Disposition.APPLIED, status=200, result=_result(entry))
+
+    def _taken_for_new(self, arrived_new: bool) -> bool:
+        looked_at_arrival = arrived_new and Defect.AT_ARRIVAL in self._defects
+        return looked_at_arrival or Defect.NO_DEDUPE in self._defects
 
     def _suppressed(self, entry: Entry, order: Order) -> Outcome:
         self._replays += 1

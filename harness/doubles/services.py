@@ -146,6 +146,7 @@ class Services:
 
     async def _carry_out(self, visit: _Visit, order: Order, turn: Turn) -> bool:
         """Do what the turn says; whether an answer is to be sent."""
+        arrived_new = not self._ledger.knows(order)
         if turn.hold == "before" and not await self._hold(visit, order, "before"):
             return False
         if turn.delay_ms:
@@ -159,7 +160,7 @@ class Services:
             visit.faults.append("business_failure")
             self._refuse(visit, Disposition.REFUSED, 422, ["the business says no"])
             return True
-        self._apply(visit, order)
+        self._apply(visit, order, arrived_new=arrived_new)
         if turn.hold == "after" and not await self._hold(visit, order, "after"):
             return False
         if turn.lose_answer:
@@ -174,8 +175,8 @@ class Services:
         visit.status = status
         return True
 
-    def _apply(self, visit: _Visit, order: Order) -> None:
-        outcome = self._ledger.apply(order)
+    def _apply(self, visit: _Visit, order: Order, *, arrived_new: bool = False) -> None:
+        outcome = self._ledger.apply(order, arrived_new=arrived_new)
         visit.seq = self._recorder.next_seq()
         visit.disposition = outcome.disposition
         visit.status = outcome.status

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.contract.program import Behaviour, ContinueAsNew, Retry, step
+from harness.contract.program import Behaviour, ContinueAsNew, Retry, Timer, Wait, step
 from harness.groups import CRASH, WIRE
-from harness.scenario import Act, Case, KillWorker, RpcFault, Suite
+from harness.scenario import Act, Cancel, Case, KillWorker, RpcFault, Signal, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
 IDS = ("INV-IDEM-1", "INV-IDEM-4", "INV-IDEM-8")
@@ -33,7 +33,7 @@ CRASH_CASES = tuple(
 LOST_BACK_CASES = tuple(
     Case(
         name=f"lost-answer-back-{kind}",
-        feeds=IDS,
+        feeds=(*IDS, "INV-IDEM-9"),
         nodes=[
             step(kind, "lost-back.{tenant}", compensation_behaviour=Behaviour(lose_answer=1)),
             *failing_at(1, 0),
@@ -96,7 +96,7 @@ LOST_COMPLETION_CASES = (
     *(
         Case(
             name=f"completion-answer-lost-{kind}",
-            feeds=("INV-IDEM-1",),
+            feeds=("INV-IDEM-3",),
             group=WIRE,
             tenants=kind % 2,
             rpc=(RpcFault(action="lose-answer"),),
@@ -107,7 +107,7 @@ LOST_COMPLETION_CASES = (
     *(
         Case(
             name=f"completion-refused-{kind}",
-            feeds=("INV-IDEM-1", "INV-IDEM-8"),
+            feeds=("INV-IDEM-1", "INV-IDEM-3", "INV-IDEM-8"),
             group=WIRE,
             tenants=kind % 2,
             rpc=(RpcFault(action="refuse", repeats=True),),
@@ -116,10 +116,94 @@ LOST_COMPLETION_CASES = (
         for kind in (1, 2)
     ),
 )
+# the first attempt runs out of its time, goes on, and comes to the ledger after the second
+ZOMBIE_CASES = tuple(
+    Case(
+        name=f"zombie-{kind}",
+        feeds=("INV-IDEM-1", "INV-IDEM-2", "INV-IDEM-8"),
+        group=WIRE,
+        tenants=kind % 2,
+        nodes=[
+            step(
+                kind,
+                "zombie.{tenant}",
+                start_to_close_ms=1000,
+                retry=Retry(initial_ms=50),
+                behaviour=Behaviour(delay_ms=4000, delayed=1),
+            ),
+            Timer(duration_ms=3500),  # the saga outlasts its first attempt
+        ],
+    )
+    for kind in range(4)
+)
+# a step of unknown outcome is compensated: one that never was applied, and one that arrives late
+UNDONE_CASES = (
+    *(
+        Case(
+            name=f"never-applied-{kind}",
+            feeds=("INV-IDEM-9",),
+            tenants=kind % 2,
+            nodes=[
+                *steps(1, first=kind + 1),
+                step(
+                    kind,
+                    "never.{tenant}",
+                    behaviour=Behaviour(fail=9),
+                    retry=Retry(initial_ms=50, max_attempts=2),
+                    compensation_behaviour=Behaviour(lose_answer=1),
+                ),
+            ],
+        )
+        for kind in (0, 2)
+    ),
+    *(
+        Case(
+            name=f"overtaken-{kind}",
+            feeds=("INV-IDEM-9",),
+            tenants=kind % 2,
+            nodes=[
+                # its slow compensation makes the saga outlast the late step
+                step(0, "slow-back.{tenant}", compensation_behaviour=Behaviour(delay_ms=1500)),
+                step(
+                    kind,
+                    "overtaken.{tenant}",
+                    start_to_close_ms=700,
+                    retry=Retry(max_attempts=1),
+                    behaviour=Behaviour(delay_ms=2500),
+                ),
+            ],
+        )
+        for kind in (1, 3)
+    ),
+)
+SIGNALLED_TWICE = Case(
+    name="signalled-twice",
+    feeds=("INV-IDEM-7",),
+    nodes=[Wait(signal="first"), step(1, "signalled.{tenant}"), Wait(signal="second")],
+    script=(
+        Signal(name="first", id="a"),
+        Signal(name="first", id="a"),
+        Signal(name="second", id="b"),
+    ),
+)
+CANCELLED_TWICE = Case(
+    name="cancelled-twice",
+    feeds=("INV-IDEM-7",),
+    nodes=[
+        *steps(2),
+        step(2, "cancelled.{tenant}", compensation_behaviour=Behaviour(delay_ms=500)),
+        Wait(signal="never"),
+    ],
+    script=(Cancel(after_step=2), Cancel(after_step=2)),
+)
 SUITE = Suite(
     name="idempotency",
-    feeds=("INV-IDEM-1", "INV-IDEM-4", "INV-IDEM-6", "INV-IDEM-8"),
+    feeds=tuple(f"INV-IDEM-{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9)),
     cases=(
+        *ZOMBIE_CASES,
+        *UNDONE_CASES,
+        SIGNALLED_TWICE,
+        CANCELLED_TWICE,
         *CRASH_CASES,
         *CRASH_AFTER_ANSWER_CASES,
         *LOST_COMPLETION_CASES,

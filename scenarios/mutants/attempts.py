@@ -26,6 +26,11 @@ def key_of_attempt(call: Call) -> str:
     return f"{idempotency_key(call)}:{call.attempt}"
 
 
+def key_of_workflow(call: Call) -> str:
+    """Carries the workflow id: another one when the saga is delivered again."""
+    return f"{call.workflow_id}:{call.step}:{call.direction}"
+
+
 def key_of_run(call: Call) -> str:
     """Made as Temporal advises, from the run: another one after continue-as-new."""
     return f"{call.run_id}:{call.step}:{call.direction}"
@@ -65,6 +70,21 @@ async def result_of_attempt(outside: Outside, call: Call) -> dict[str, Any]:
     """Answers with what the attempt made of the result."""
     answer = await perform(outside, call)
     return {"result": {**answer["result"], "attempt": call.attempt}}
+
+
+async def not_called(
+    http: aiohttp.ClientSession, url: str, call: Call, given: Mapping[str, str], deadline_s: float
+) -> dict[str, Any]:
+    """Says that it was done, and calls nobody."""
+    return {"reference": "made up", "amount": call.amount, "applied": 1}
+
+
+async def called_twice(
+    http: aiohttp.ClientSession, url: str, call: Call, given: Mapping[str, str], deadline_s: float
+) -> dict[str, Any]:
+    """Calls once more to be sure."""
+    await call_service(http, url, call, given, deadline_s)
+    return await call_service(http, url, call, given, deadline_s)
 
 
 # --- services -------------------------------------------------------------------------------------

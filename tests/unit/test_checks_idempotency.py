@@ -412,3 +412,17 @@ def test_a_start_that_is_too_soon_for_a_termination_is_no_failure() -> None:
     cell = ("running", "ALLOW_DUPLICATE", "TERMINATE_EXISTING")
     answers = [("OK", "a"), ("OK", "b"), ("RESOURCE_EXHAUSTED", ""), ("OK", "c")]
     assert grid(cell, answers).judge(IDEM_6).outcome is Outcome.PASS
+
+
+def test_sagas_that_complete_and_call_nobody_fail() -> None:
+    """An empty ledger is no want of evidence when the histories say that steps completed."""
+    story = told()
+    story.drop(Effect)
+    assert "never applied" in clause(story, IDEM_1, "completed without its effect")
+
+
+def test_a_saga_whose_worker_was_killed_must_have_come_to_its_end() -> None:
+    """Else nothing shows that the next attempt came."""
+    story = told()
+    story.saga([step(0, "r")], feeds=IDS, case="killed", group="crash", end="open")
+    assert "1 of 1 sagas whose worker was killed" in lacks(story, IDEM_1)

@@ -18,8 +18,15 @@ from harness.checks.histories import (
 )
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, named, requests
+from harness.checks.idempotency.compensations import compensations_commute
 from harness.checks.idempotency.generated import exactly_once_whatever_is_drawn
+from harness.checks.idempotency.signals import repeats_count_once
 from harness.checks.idempotency.starts import one_start
+from harness.checks.idempotency.wire import (
+    lost_completions_change_nothing,
+    of_sagas,
+    zombies_change_nothing,
+)
 from harness.contract.program import ACTIVITY_TYPES, idempotency_key
 from harness.journal.records import (
     Decision,
@@ -31,6 +38,7 @@ from harness.journal.records import (
     Program,
     Record,
     Subject,
+    Tapped,
 )
 
 TWICE: Final = "applied more than once"
@@ -59,13 +67,14 @@ def effects_happen_once(evidence: Evidence) -> Finding:
     driven = coverage(evidence, "INV-IDEM-1")
     duplicated = [
         effects
-        for place, effects in _of_fed(ledger, driven)
+        for place, effects in of_sagas(ledger, driven)
         if sum(each.disposition in _REACHED for each in effects) > 1
     ]
     directions = {effects[0].direction for effects in duplicated}
     lacks = [
         driven.lacks,
         *(f"no {each} duplicate was provoked" for each in _DIRECTIONS if each not in directions),
+        _crashed_in_vain(driven),
     ]
     types = Counter(f"{effects[0].service}.{effects[0].operation}" for effects in duplicated)
     figures = {
@@ -85,14 +94,20 @@ def effects_happen_once(evidence: Evidence) -> Finding:
     return conclude((TWICE, NEVER), broken, lacks, kept, figures)
 
 
+def _crashed_in_vain(driven: Coverage) -> str:
+    """What lacks if sagas were to outlive a killed worker, and not all of them were seen to."""
+    crashed = {saga.saga_id: saga for saga in driven.fed if saga.program.group == _KILLED}
+    missing = sorted(set(crashed) - {saga.saga_id for saga in driven.ended})
+    if not missing:
+        return ""
+    return (
+        f"{len(missing)} of {len(crashed)} sagas whose worker was killed came to no recorded end, "
+        f"such as {missing[0]}"
+    )
+
+
+_KILLED: Final = "crash"
 _REACHED: Final = frozenset({Disposition.APPLIED, Disposition.SUPPRESSED, Disposition.VOID})
-
-
-def _of_fed(
-    ledger: dict[Place, list[Effect]], driven: Coverage
-) -> Iterator[tuple[Place, list[Effect]]]:
-    fed = {(saga.tenant, saga.saga_id) for saga in driven.fed}
-    return ((place, effects) for place, effects in ledger.items() if place[:2] in fed)
 
 
 def _steps_never_applied(evidence: Evidence) -> Iterator[Broken]:
@@ -123,7 +138,7 @@ def keys_stay(evidence: Evidence) -> Finding:
     if wrong:  # the contract's keys differ from each other by themselves
         broken += _shared_keys(ledger)
     driven = coverage(evidence, "INV-IDEM-4")
-    fed = list(_of_fed(ledger, driven))
+    fed = list(of_sagas(ledger, driven))
     repeated = sum(len({(e.run_id, e.attempt) for e in effects}) > 1 for _, effects in fed)
     across = sum(len({each.run_id for each in effects}) > 1 for _, effects in fed)
     lacks = [
@@ -237,15 +252,34 @@ def _first(effects: list[Effect]) -> Effect | None:
 _NEEDS: Final[dict[type[Record], int]] = {Effect: 1, Program: 1, History: 1}
 
 CHECKS: Final[tuple[Check, ...]] = (
-    Check(id="INV-IDEM-1", subject=Subject.WORKER, needs=_NEEDS, judge=effects_happen_once),
+    Check(
+        id="INV-IDEM-1",
+        subject=Subject.WORKER,
+        needs={**_NEEDS, Effect: 0},  # sagas that complete and call nobody are evidence enough
+        judge=effects_happen_once,
+    ),
+    Check(id="INV-IDEM-2", subject=Subject.WORKER, needs=_NEEDS, judge=zombies_change_nothing),
+    Check(
+        id="INV-IDEM-3",
+        subject=Subject.WORKER,
+        needs={**_NEEDS, Tapped: 1},
+        judge=lost_completions_change_nothing,
+    ),
     Check(id="INV-IDEM-4", subject=Subject.WORKER, needs=_NEEDS, judge=keys_stay),
     Check(id="INV-IDEM-6", subject=Subject.DEPLOYMENT, needs={Operation: 1}, judge=one_start),
+    Check(
+        id="INV-IDEM-7",
+        subject=Subject.WORKER,
+        needs={Operation: 1, Program: 1, History: 1},
+        judge=repeats_count_once,
+    ),
     Check(
         id="INV-IDEM-8",
         subject=Subject.WORKER,
         needs=_NEEDS,
         judge=duplicates_are_answered_alike,
     ),
+    Check(id="INV-IDEM-9", subject=Subject.WORKER, needs=_NEEDS, judge=compensations_commute),
     Check(
         id="INV-IDEM-10",
         subject=Subject.WORKER,
