@@ -6,9 +6,11 @@ import argparse
 import difflib
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from harness.checks.table import TABLE
 from harness.cli.kill_matrix import as_json, as_text
@@ -18,6 +20,7 @@ from harness.mutant import Mutant
 from harness.run.matrix import Matrix, proofs_of
 from harness.run.mutants import jobs_by_cores, run_mutants
 from harness.run.request import Request
+from harness.target.model import Target
 
 
 def run(options: argparse.Namespace) -> int:
@@ -92,9 +95,15 @@ def broken_as(name: str, request: Request) -> Request:
     return replace(
         request,
         breakage=mutant.breakage,
+        target=_deployed(request.target, mutant.breakage.tenants),
         cases=mutant.cases,
         parameters={**request.parameters, **mutant.parameters},
     )
+
+
+def _deployed(target: Target, wrong: Mapping[str, Mapping[str, str]]) -> Target:
+    tenants = tuple(msgspec.structs.replace(t, **wrong.get(t.name, {})) for t in target.tenants)
+    return msgspec.structs.replace(target, tenants=tenants)
 
 
 def _close(name: str, known: Any) -> str:

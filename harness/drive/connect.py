@@ -37,7 +37,7 @@ async def connect_all(engine: EnginePlan, tenants: list[TenantPlan]) -> dict[str
         clients[tenant.name] = await one_client(engine, tenant.namespace, REACHED_WITHIN_S)
     for tenant in tenants:
         if ours:
-            await _register(first, tenant.namespace)
+            await register(first, tenant.namespace)
         await describe_namespace(
             clients[tenant.name], tenant.namespace, engine.address, attempts=50 if ours else 3
         )
@@ -94,7 +94,8 @@ def _token(engine: EnginePlan) -> dict[str, str | bytes]:
     return {}
 
 
-async def _register(client: Client, namespace: str) -> None:
+async def register(client: Client, namespace: str) -> None:
+    """Register a namespace unless it is there."""
     retention = Duration()
     retention.FromTimedelta(timedelta(days=RETENTION_DAYS))
     request = RegisterNamespaceRequest(

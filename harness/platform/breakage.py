@@ -12,7 +12,8 @@ class Breakage:
     """Parts that replace the platform's own; an empty one changes nothing.
 
     `worker` and `exporter` are commands, `doubles` names of the doubles' defects, `engine` dynamic
-    config, `drive` names of defects of the starter that the drive plays.
+    config, `drive` names of defects of the starter that the drive plays, `tenants` what the
+    deployment gives a tenant instead of its own: namespace, task_queue.
     """
 
     worker: tuple[str, ...] = ()
@@ -21,6 +22,7 @@ class Breakage:
     engine: Mapping[str, Any] = field(default_factory=dict)
     drive: tuple[str, ...] = ()
     workflows: str = ""
+    tenants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 NOTHING = Breakage()

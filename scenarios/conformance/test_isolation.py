@@ -13,7 +13,7 @@ from scenarios.conformance.shapes import failing_at, steps
 TWINS = tuple(
     Case(
         name=f"twin-{number}",
-        feeds=("INV-ISO-8", "INV-ISO-9"),
+        feeds=("INV-ISO-8", "INV-ISO-9", "INV-ISO-11"),
         nodes=[
             step(
                 number, f"secret-{number}.{{canary:resource}}", amount=f"{number}.{{canary:amount}}"
@@ -29,7 +29,7 @@ TWINS = tuple(
 OWN_IDS = (
     Case(
         name="own-ids",
-        feeds=("INV-ISO-9",),
+        feeds=("INV-ISO-9", "INV-ISO-2", "INV-ISO-11"),
         workflow_id="own-ids-{canary:workflow-id}",
         saga_id="own-ids-{canary:saga-id}",
         nodes=steps(2, amount="{canary:amount}"),
@@ -50,7 +50,15 @@ OWN_IDS = (
 )
 SUITE = Suite(
     name="isolation",
-    feeds=("INV-ISO-6", "INV-ISO-7", "INV-ISO-8", "INV-ISO-9"),
+    feeds=(
+        "INV-ISO-1",
+        "INV-ISO-2",
+        "INV-ISO-6",
+        "INV-ISO-7",
+        "INV-ISO-8",
+        "INV-ISO-9",
+        "INV-ISO-11",
+    ),
     cases=(
         *TWINS,
         *OWN_IDS,
@@ -63,6 +71,11 @@ SUITE = Suite(
         ),
     ),
     acts=(
+        Act(
+            name="inventory",
+            feeds=("INV-ISO-1", "INV-ISO-2"),
+            call="scenarios.conformance.acts.inventory:take_inventory",
+        ),
         Act(
             name="task-tokens",
             feeds=("INV-ISO-6",),

@@ -64,6 +64,22 @@ def name_other_tenant(event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "tenantid": other, "data": {**event["data"], "tenant": other}}
 
 
+def name_first_namespace(event: dict[str, Any]) -> dict[str, Any]:
+    """Comes from the first tenant's namespace, whoever's it is."""
+    return {**event, "source": "urn:temporal:namespace:alpha"}
+
+
+_BEFORE: Final[dict[str, dict[str, Any]]] = {}
+
+
+def with_subject_before(event: dict[str, Any]) -> dict[str, Any]:
+    """Has the subject of the last event of another tenant, as if it were in a shared buffer."""
+    others = [each for tenant, each in _BEFORE.items() if tenant != event["tenantid"]]
+    if "/own-ids-" in event["subject"]:
+        _BEFORE[event["tenantid"]] = event
+    return {**event, "subject": others[0]["subject"]} if others else event
+
+
 def name_other_workflow(event: dict[str, Any]) -> dict[str, Any]:
     """Names a workflow that it is not about."""
     return {**event, "data": {**event["data"], "workflow_id": "another"}}
@@ -132,6 +148,8 @@ PARTS: Final[Mapping[str, Parts]] = {
     "phantoms": Parts(deliver=phantoms),
     "starts-late": Parts(deliver=starts_late),
     "other-tenant": Parts(event_of=events(name_other_tenant, one_in_seven)),
+    "first-namespace-as-source": Parts(event_of=events(name_first_namespace)),
+    "subject-before": Parts(event_of=events(with_subject_before)),
     "other-workflow": Parts(event_of=events(name_other_workflow, one_in_seven)),
     "one-id-for-all": Parts(event_of=events(lambda e: {**e, "id": e["data"]["run_id"]})),
     "no-specversion": Parts(event_of=events(drop_specversion)),

@@ -175,7 +175,6 @@ ONE_OF_EACH: tuple[Record, ...] = (
         rows=5,
         sha256=hashlib.sha256(SAMPLES).hexdigest(),
     ),
-    Timing(**AT, what="set-up", seconds=0.25),
     Canary(**AT, tenant="alpha", position="amount", word="cn0123456789abcdef01234567"),
     Log(
         **AT,
@@ -185,4 +184,5 @@ ONE_OF_EACH: tuple[Record, ...] = (
         size_bytes=len(LOG),
         sha256=hashlib.sha256(LOG).hexdigest(),
     ),
+    Timing(**AT, what="set-up", seconds=0.25),
 )

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.checks.check import Check
 from harness.checks.isolation import CHECKS
 from harness.checks.isolation.process import PLACES
+from harness.checks.verdict import Verdict, judge
 from harness.contract.canaries import POSITIONS, canary
 from harness.contract.program import step
-from harness.journal.records import Canary, Decision, Effect, Ending, Log, Operation, Record
+from harness.journal.read import from_records
+from harness.journal.records import (
+    KINDS,
+    Canary,
+    Decision,
+    Effect,
+    Ending,
+    History,
+    Log,
+    Operation,
+    Record,
+)
 from harness.outcome import Outcome
-from tests.unit.journals import Story, payloads
+from tests.unit.journals import Event, Story, payloads
 
 BY_ID = {check.id: check for check in CHECKS}
 TWINS, PROCESS = BY_ID["INV-ISO-8"], BY_ID["INV-ISO-9"]
@@ -209,3 +224,169 @@ def test_without_a_log_or_turns_it_is_inconclusive() -> None:
     story = shared_process()
     story.drop(Decision, tenant="beta")
     assert story.judge(PROCESS).outcome is Outcome.INCONCLUSIVE
+
+
+# --- INV-ISO-1 and INV-ISO-2
+
+
+def operation(story: Story, name: str, result: Any = None, **fields: Any) -> None:
+    given: dict[str, Any] = {"ending": Ending.OK, "status": "OK", **fields}
+    story.add(Operation(**story.at(), name=name, invoked_ns=story.now_ns, result=result, **given))
+
+
+def listed(tenants: dict[str, str], there: dict[str, str]) -> Story:
+    """The engine's namespaces and the declared ones."""
+    story = Story()
+    namespaces = [
+        {"name": name, "state": f"NAMESPACE_STATE_{state}"} for name, state in there.items()
+    ]
+    operation(
+        story,
+        "list-namespaces",
+        {"namespaces": namespaces},
+        args={"trial": "verify-1", "tenants": tenants},
+    )
+    return story
+
+
+OWN = {"alpha": "a", "beta": "b"}
+THERE = {
+    "temporal-system": "REGISTERED", "default": "REGISTERED", "a": "REGISTERED",
+    "b": "REGISTERED", "verify-1-tenant": "REGISTERED",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tenants", "there", "parameters", "outcome"),
+    [
+        (OWN, THERE, {}, Outcome.PASS),
+        (OWN, THERE, {"unowned_namespaces": "fail"}, Outcome.PASS),
+        ({"alpha": "a", "beta": "a"}, THERE, {}, Outcome.FAIL),
+        ({"alpha": "a", "beta": "a"}, THERE, {"shared_namespaces": ["a"]}, Outcome.PASS),
+        (OWN, {"a": "REGISTERED"}, {}, Outcome.FAIL),
+        (OWN, THERE | {"b": "DEPRECATED"}, {}, Outcome.FAIL),
+        (OWN, THERE | {"c": "REGISTERED"}, {}, Outcome.PASS),
+        (OWN, THERE | {"c": "REGISTERED"}, {"unowned_namespaces": "fail"}, Outcome.FAIL),
+        ({"alpha": "a"}, THERE, {}, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_namespaces_and_tenants(
+    tenants: dict[str, str], there: dict[str, str], parameters: dict[str, Any], outcome: Outcome
+) -> None:
+    assert listed(tenants, there).judge(BY_ID["INV-ISO-1"], **parameters).outcome is outcome
+
+
+def test_a_namespace_that_nobody_declared_is_named() -> None:
+    verdict = listed(OWN, THERE | {"c": "REGISTERED"}).judge(BY_ID["INV-ISO-1"])
+    assert verdict.figures["without_a_tenant_named"] == ["c"]
+
+
+def test_a_list_that_was_refused_shows_nothing() -> None:
+    story = Story()
+    operation(
+        story, "list-namespaces", ending=Ending.FAIL, status="PERMISSION_DENIED",
+        args={"tenants": OWN, "trial": "t"},
+    )  # fmt: skip
+    verdict = story.judge(BY_ID["INV-ISO-1"])
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "PERMISSION_DENIED" in verdict.reason
+
+
+def queues(*, beta: str = "q-beta", namespace: str = "ns-beta", polled: bool = True) -> Story:
+    """A run of each tenant on its task queue, and who polls it."""
+    story = Story()
+    for tenant, queue in (("alpha", "q-alpha"), ("beta", beta)):
+        told = story.saga([step(0, "room")], tenant=tenant, case=f"c-{tenant}")
+        story.event(told.run, "ACTIVITY_TASK_SCHEDULED", taskQueue={"name": queue})
+    for where, queue in (("ns-alpha", "q-alpha"), (namespace, beta)):
+        operation(
+            story, "describe-task-queue", {"pollers": ["w"] if polled else []},
+            args={"namespace": where, "queue": queue, "owner": "x", "kind": "workflow"},
+        )  # fmt: skip
+    return story
+
+
+def in_one_namespace(story: Story) -> Verdict:
+    """Judged as if both tenants ran in the first one's namespace."""
+    records = [
+        msgspec.structs.replace(r, namespace="ns-alpha") if isinstance(r, History) else r
+        for kind in KINDS
+        for r in story.journal().of(kind)
+    ]
+    files = {
+        run.path: json.dumps({"events": run.events}).encode() for run in story.runs
+    }  # fmt: skip
+    check = BY_ID["INV-ISO-2"]
+    (verdict,) = judge(from_records(records, histories=files), [check], {check.id: "M"}, {})
+    return verdict
+
+
+def test_a_queue_for_each_tenant_passes() -> None:
+    assert queues().judge(BY_ID["INV-ISO-2"]).outcome is Outcome.PASS
+
+
+def test_the_same_name_in_another_namespace_is_shown_and_passes() -> None:
+    verdict = queues(beta="q-alpha").judge(BY_ID["INV-ISO-2"])
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.figures["same_name_in_two_namespaces"] == 1
+
+
+def test_one_queue_for_two_tenants_in_one_namespace_fails() -> None:
+    assert in_one_namespace(queues(beta="q-alpha", namespace="ns-alpha")).outcome is Outcome.FAIL
+    assert in_one_namespace(queues(namespace="ns-alpha")).outcome is Outcome.PASS
+
+
+def test_queues_whose_pollers_were_not_seen_show_nothing() -> None:
+    assert queues(polled=False).judge(BY_ID["INV-ISO-2"]).outcome is Outcome.INCONCLUSIVE
+
+
+# --- INV-ISO-11
+
+EVENTS = BY_ID["INV-ISO-11"]
+
+
+def audited(edit: Callable[[Event], Iterable[Event]] = lambda event: [event]) -> Story:
+    """The events of two tenants' sagas, with a canary in the subject."""
+    story = shared_process()
+
+    def made(event: Event) -> Iterable[Event]:
+        tenant = event["tenantid"]
+        whole = {**event, "source": f"urn:x:ns-{tenant}", "subject": word(tenant)}
+        return edit(whole)
+
+    story.emit(made)
+    return story
+
+
+def test_events_that_stay_at_home_pass() -> None:
+    assert audited().judge(EVENTS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("clause", "fields"),
+    [
+        ("wrong tenant", {"tenantid": "beta"}),
+        ("wrong source", {"source": "urn:x:ns-beta"}),
+        ("wrong source", {"source": "urn:x"}),
+        ("canary of another tenant", {"subject": word("beta", "workflow-id")}),
+    ],
+)
+def test_an_event_of_alpha_that_speaks_of_beta_fails(clause: str, fields: dict[str, str]) -> None:
+    story = audited(lambda e: [{**e, **fields} if e["tenantid"] == "alpha" else e])
+    red = [name for name, outcome in clause_of(story, EVENTS).items() if outcome is Outcome.FAIL]
+    assert red == [clause]
+
+
+def test_a_source_need_not_name_the_namespace_where_that_is_declared() -> None:
+    story = audited(lambda e: [{**e, "source": "urn:x"}])
+    assert story.judge(EVENTS, event_source="free").outcome is Outcome.PASS
+
+
+def test_streams_that_the_harness_cannot_see_are_inconclusive() -> None:
+    verdict = audited().judge(EVENTS, event_streams="one_per_tenant")
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_events_of_one_tenant_alone_show_nothing() -> None:
+    story = audited(lambda e: [e] if e["tenantid"] == "alpha" else [])
+    assert story.judge(EVENTS).outcome is Outcome.INCONCLUSIVE

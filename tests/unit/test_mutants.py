@@ -28,7 +28,7 @@ from harness.platform.breakage import NOTHING, Breakage
 from harness.replay.__main__ import workflows_of
 from harness.run.matrix import Fate, Matrix, proofs_of, row_of
 from scenarios.conformance import SUITES
-from scenarios.conformance.acts.starts import SUFFIX_DEFECT
+from scenarios.conformance.acts.defects import Defect as DriveDefect
 from scenarios.mutants import exporter, worker
 from scenarios.mutants.table import EQUIVALENTS, MUTANTS, UNKILLED
 
@@ -82,7 +82,7 @@ def test_the_parts_of_a_mutant_are_there(mutant: Mutant) -> None:
     if breakage.workflows:
         assert len(workflows_of(breakage.workflows, ROOT)) == 1
     assert set(breakage.doubles) <= {str(defect) for defect in Defect}
-    assert set(breakage.drive) <= {SUFFIX_DEFECT}
+    assert set(breakage.drive) <= set(DriveDefect)
 
 
 def test_every_broken_part_is_a_mutants() -> None:

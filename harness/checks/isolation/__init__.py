@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from harness.checks.check import Check
 from harness.checks.isolation.crossing import commands_do_not_cross
+from harness.checks.isolation.events import events_stay_with_their_tenant
+from harness.checks.isolation.namespaces import one_namespace_per_tenant
 from harness.checks.isolation.process import worker_processes_keep_tenants_apart
+from harness.checks.isolation.queues import one_task_queue_per_tenant
 from harness.checks.isolation.tokens import task_tokens_are_confined
 from harness.checks.isolation.twins import twins_do_not_mix
 from harness.journal.records import (
+    AuditEvent,
     Canary,
     Decision,
     Effect,
@@ -21,6 +25,18 @@ from harness.journal.records import (
 __all__ = ["CHECKS"]
 
 CHECKS: tuple[Check, ...] = (
+    Check(
+        id="INV-ISO-1",
+        subject=Subject.DEPLOYMENT,
+        needs={Operation: 1},
+        judge=one_namespace_per_tenant,
+    ),
+    Check(
+        id="INV-ISO-2",
+        subject=Subject.DEPLOYMENT,
+        needs={Operation: 1, Program: 2, History: 2},
+        judge=one_task_queue_per_tenant,
+    ),
     Check(
         id="INV-ISO-6", subject=Subject.ENGINE, needs={Operation: 1}, judge=task_tokens_are_confined
     ),
@@ -47,5 +63,11 @@ CHECKS: tuple[Check, ...] = (
         },
         judge=worker_processes_keep_tenants_apart,
         capabilities=frozenset({"several_tenants"}),
+    ),
+    Check(
+        id="INV-ISO-11",
+        subject=Subject.EXPORTER,
+        needs={Canary: 2, AuditEvent: 1, History: 2},
+        judge=events_stay_with_their_tenant,
     ),
 )

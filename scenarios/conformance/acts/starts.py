@@ -20,10 +20,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from harness.contract.program import WORKFLOW_TYPE, SagaProgram, Wait, to_json
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
+from scenarios.conformance.acts.defects import Defect
 
 AT_ONCE = 4
 CELLS_AT_ONCE = 6
-SUFFIX_DEFECT = "fresh-workflow-id-on-conflict"
 REUSE = tuple(WorkflowIDReusePolicy)
 CONFLICT = tuple(each for each in WorkflowIDConflictPolicy if each.name != "UNSPECIFIED")
 
@@ -94,7 +94,7 @@ async def _start(
     try:
         return await client.start_workflow(WORKFLOW_TYPE, program, id=workflow_id, **options)
     except WorkflowAlreadyStartedError:
-        if SUFFIX_DEFECT not in drive.plan.defects:
+        if Defect.FRESH_ID not in drive.plan.defects:
             raise
         return await client.start_workflow(
             WORKFLOW_TYPE, program, id=f"{workflow_id}-{uuid.uuid4().hex}", **options

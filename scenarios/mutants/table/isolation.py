@@ -6,14 +6,83 @@ from typing import Final
 
 from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
-from scenarios.mutants.table.broken import broken_worker
+from scenarios.mutants.table.broken import BY_TYPE, broken_exporter, broken_worker
 
 RESULT_CACHED: Final = {
     "INV-ISO-8": "the twins have the same saga id",
     "INV-IDEM-8": "the result of an activity is not what its service answered",
 }
 
+ONE_NAMESPACE: Final = {
+    "INV-ISO-6": "what is another namespace by name is the same one",
+    "INV-ISO-7": "what is another namespace by name is the same one",
+    "INV-ISO-8": "the twins have the same workflow id",
+    "INV-ISO-9": "what is read in a namespace is read by both tenants",
+    "INV-ISO-11": "the runs of both tenants are in one namespace",
+}
+MIXED_EVENTS: Final = {
+    "INV-AUD-1": "an event of the wrong tenant is none of the right one's",
+    "INV-AUD-2": "an event of the wrong tenant is none of the right one's",
+    **BY_TYPE,
+}
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        name="two-tenants-in-one-namespace",
+        expected=("INV-ISO-1",),
+        clause="two tenants in one namespace",
+        defect="The deployment puts the second tenant into the first one's namespace.",
+        breakage=Breakage(tenants={"beta": {"namespace": "alpha"}}),
+        collateral=ONE_NAMESPACE,
+    ),
+    Mutant(
+        name="namespaces-nobody-declared",
+        expected=("INV-ISO-1",),
+        clause="namespace without a tenant",
+        defect="The engine keeps a namespace of a tenant that there is not any more.",
+        breakage=Breakage(drive=("namespace-left-over",)),
+        parameters={"unowned_namespaces": "fail"},
+    ),
+    Mutant(
+        name="tenant-in-deprecated-namespace",
+        expected=("INV-ISO-1",),
+        clause="tenant without a namespace",
+        defect="The deployment leaves a tenant in a namespace that is deprecated.",
+        breakage=Breakage(drive=("tenant-deprecated",)),
+    ),
+    Mutant(
+        name="one-queue-in-one-namespace",
+        expected=("INV-ISO-2",),
+        defect="The deployment puts both tenants on one task queue of one namespace.",
+        breakage=Breakage(tenants={"beta": {"namespace": "alpha", "task_queue": "alpha-sagas"}}),
+        cases=("own-ids",),
+        collateral={"INV-ISO-1": "it is one namespace as well", **ONE_NAMESPACE, **MIXED_EVENTS},
+    ),
+    Mutant(
+        name="events-of-the-other-tenant",
+        expected=("INV-ISO-11",),
+        clause="wrong tenant",
+        defect="Some events name the other tenant.",
+        breakage=broken_exporter("other-tenant"),
+        cases=("twin-[0-3]", "own-ids"),
+        collateral=MIXED_EVENTS,
+    ),
+    Mutant(
+        name="one-source-for-all",
+        expected=("INV-ISO-11",),
+        clause="wrong source",
+        defect="All events name the first tenant's namespace as their source.",
+        breakage=broken_exporter("first-namespace-as-source"),
+        cases=("twin-[0-3]", "own-ids"),
+    ),
+    Mutant(
+        name="subject-of-another-event",
+        expected=("INV-ISO-11",),
+        clause="canary of another tenant",
+        defect="Events carry the subject of an event of the other tenant.",
+        breakage=broken_exporter("subject-before"),
+        cases=("twin-[0-3]", "own-ids"),
+    ),
     Mutant(
         name="token-namespace-unenforced",
         expected=("INV-ISO-6",),
