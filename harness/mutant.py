@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.platform.breakage import Breakage
+from harness.platform.breakage import NOTHING, Breakage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Mutant:
     expected: tuple[str, ...]
     defect: str
     clause: str = ""
-    breakage: Breakage
+    breakage: Breakage = NOTHING
     collateral: Mapping[str, str] = field(default_factory=dict)
     cases: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)

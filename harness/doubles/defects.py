@@ -21,4 +21,5 @@ class Defect(enum.StrEnum):
     AT_ARRIVAL = "services-look-at-arrival"  # whether a key is known is asked when its call arrives
     VOID_APPLIES = "services-void-applies"  # undoing what was never done does something
     LATE_FORWARD = "services-late-forward"  # a step is applied after it was compensated in vain
+    SHORT_MEMORY = "services-short-memory"  # only the last three keys are remembered
     NO_DEDUPE = "services-no-dedupe"  # every request is applied, whatever its key

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from harness.doubles.claims import COMPENSATION, FORWARD
 from harness.doubles.defects import Defect
 from harness.journal.records import Disposition
+
+_SHORT_MEMORY: Final = 3
 
 Place = tuple[str, str, int, str]  # tenant, saga id, step, direction
 
@@ -103,7 +105,7 @@ class Ledger:
         if late and Defect.LATE_FORWARD not in self._defects:
             return Outcome(disposition=Disposition.REFUSED, status=409)
         if entry is None:
-            entry = self._entries[order.tenant, order.key] = Entry(order)
+            entry = self._remember(order)
         undoes = (*order.place[:3], FORWARD)
         if order.direction == COMPENSATION and undoes not in self._applied:
             self._voided.add(order.place)
@@ -117,6 +119,12 @@ class Ledger:
     def _taken_for_new(self, arrived_new: bool) -> bool:
         looked_at_arrival = arrived_new and Defect.AT_ARRIVAL in self._defects
         return looked_at_arrival or Defect.NO_DEDUPE in self._defects
+
+    def _remember(self, order: Order) -> Entry:
+        if Defect.SHORT_MEMORY in self._defects and len(self._entries) >= _SHORT_MEMORY:
+            self._entries.pop(next(iter(self._entries)))
+        entry = self._entries[order.tenant, order.key] = Entry(order)
+        return entry
 
     def _suppressed(self, entry: Entry, order: Order) -> Outcome:
         self._replays += 1

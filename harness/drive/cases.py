@@ -40,7 +40,7 @@ def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
     """The cases that the asked IDs need and the target allows, in each tenant they name."""
     asked = set(drive.plan.asked)
     return [
-        _run(drive, suite.name, case, tenant)
+        run_of(drive, suite.name, case, tenant)
         for suite in suites
         for case in (*suite.cases, *_generated(drive, suite))
         if asked & set(case.feeds) and not case.needs & drive.lacks and _chosen(drive, case)
@@ -65,7 +65,8 @@ def _chosen(drive: Drive, case: Case) -> bool:
     return not patterns or any(fnmatch.fnmatchcase(case.name, each) for each in patterns)
 
 
-def _run(drive: Drive, suite: str, case: Case, tenant: TenantPlan) -> Run:
+def run_of(drive: Drive, suite: str, case: Case, tenant: TenantPlan) -> Run:
+    """A case in one tenant, its program filled in."""
     workflow_id = drive.workflow_id(suite, case.workflow_id or case.name)
     saga_id = case.saga_id or case.name
     workflow_id = with_canaries(workflow_id, drive.plan.trial_id, tenant.name)

@@ -54,6 +54,10 @@ def read_target(
     return _run_from(target, str(around.folder))
 
 
+# the doubles forget no key, so theirs outlasts the retention of the namespaces
+KEY_MEMORY_HOURS = 90 * 24.0
+
+
 def reference_target() -> Target:
     """The platform that the harness starts itself where no file is given."""
     return Target(
@@ -79,6 +83,7 @@ def reference_target() -> Target:
             ),
             load=LoadLimit(max_rate_per_s=1000.0),
         ),
+        declared={"key_memory_hours": KEY_MEMORY_HOURS},
     )
 
 

@@ -10,6 +10,7 @@ SUITES = (
     "scenarios.conformance.test_isolation",
     "scenarios.conformance.test_authorization",
     "scenarios.conformance.test_idempotency",
+    "scenarios.conformance.test_memory",
     "scenarios.conformance.test_determinism",
     "scenarios.conformance.test_audit",
 )

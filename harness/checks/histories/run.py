@@ -70,7 +70,9 @@ class Run(msgspec.Struct, kw_only=True):
     `closing` is the type of the last event if it closes the run. `following` is the run that it
     goes on as (continue-as-new, retry, cron). `failure` and `detail` are the type and the single
     detail of a failed run. `linked` are the ids of all other runs that the history names.
-    `reset_ns` is when the run was made by a reset: what is before it was copied.
+    `longest_retry_s` is the longest
+    schedule-to-close timeout of its activities. `reset_ns` is when the run was made by a reset:
+    what is before it was copied.
     """
 
     history: History
@@ -88,6 +90,7 @@ class Run(msgspec.Struct, kw_only=True):
     activities: dict[int, Activity] = {}
     transitions: list[Transition] = []
     linked: list[str] = []
+    longest_retry_s: float = 0.0
 
     @property
     def tenant(self) -> str:
@@ -234,6 +237,8 @@ def _task_failed(run: Run, event: HistoryEvent) -> None:
 def _activity_scheduled(run: Run, event: HistoryEvent) -> None:
     argument = _object(payload(event.attributes.get("input")))
     step = argument.get("step")
+    horizon = str(event.attributes.get("scheduleToCloseTimeout", "0s"))
+    run.longest_retry_s = max(run.longest_retry_s, float(horizon.removesuffix("s")))
     run.activities[event.id] = Activity(
         event_id=event.id,
         type=(event.attributes.get("activityType") or {}).get("name", ""),

@@ -20,8 +20,10 @@ from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, named, requests
 from harness.checks.idempotency.compensations import compensations_commute
 from harness.checks.idempotency.generated import exactly_once_whatever_is_drawn
+from harness.checks.idempotency.memory import keys_outlast_repetition
 from harness.checks.idempotency.signals import repeats_count_once
 from harness.checks.idempotency.starts import one_start
+from harness.checks.idempotency.suspects import no_unexplained_duplicates
 from harness.checks.idempotency.wire import (
     lost_completions_change_nothing,
     of_sagas,
@@ -285,5 +287,17 @@ CHECKS: Final[tuple[Check, ...]] = (
         subject=Subject.WORKER,
         needs={**_NEEDS, Decision: 0, Process: 0},
         judge=exactly_once_whatever_is_drawn,
+    ),
+    Check(
+        id="INV-IDEM-11",
+        subject=Subject.WORKER,
+        needs={Effect: 0, History: 1},
+        judge=no_unexplained_duplicates,
+    ),
+    Check(
+        id="INV-IDEM-12",
+        subject=Subject.SERVICES,
+        needs={Effect: 1, History: 1, Operation: 1, Program: 1},
+        judge=keys_outlast_repetition,
     ),
 )

@@ -32,6 +32,7 @@ STUCK: Final[dict[str, Any]] = {"horizon_s": 15}
 APPLIED_TWICE: Final = {
     "INV-IDEM-8": "an effect applied twice has two results, and the history holds the second",
     "DUR-5": "a compensation is an effect too, and was applied twice",
+    "INV-IDEM-11": "a retried activity whose effect was applied twice is no mere suspect",
 }
 COMPLETE: Final = {"INV-AUD-1": "it counts the events of all types"}
 BY_TYPE: Final = {
