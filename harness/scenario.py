@@ -121,7 +121,7 @@ class Act:
     """A coroutine function of the drive, `module:function`, called with the drive.
 
     `when` is beside (with the cases), after (when all cases ended), or restarted (after the crash
-    group's worker was killed and started again at the end).
+    group's worker was killed and started again at the end). `breaks` is what it breaks on purpose.
     """
 
     name: str
@@ -129,6 +129,7 @@ class Act:
     call: str
     when: Literal["beside", "after", "restarted"] = "beside"
     needs: frozenset[str] = frozenset()
+    breaks: frozenset[Breakage] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,8 @@ def breaks(case: Case) -> frozenset[Breakage]:
 
 def act_breaks(act: Act) -> frozenset[Breakage]:
     """The same of an act: one that wants a restarted worker has it killed."""
-    return frozenset({"kill-worker"}) if act.when == "restarted" else frozenset()
+    restart: frozenset[Breakage] = frozenset({"kill-worker"})
+    return act.breaks | restart if act.when == "restarted" else act.breaks
 
 
 def _all_steps(nodes: Sequence[Node]) -> Iterator[Step]:

@@ -18,7 +18,7 @@ REASONS: Final = {
     200: "OK", 204: "No Content", 400: "Bad Request", 404: "Not Found",
     405: "Method Not Allowed", 409: "Conflict", 413: "Content Too Large",
     422: "Unprocessable Content", 431: "Request Header Fields Too Large", 501: "Not Implemented",
-    503: "Service Unavailable",
+    503: "Service Unavailable", 507: "Insufficient Storage",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.contract.transitions import AUDITED
+from harness.contract.transitions import AUDITED, CHANGES
 from harness.doubles.connection import Connection
 from harness.doubles.happened import Happened
 from harness.doubles.http import Request, answer_bytes
@@ -18,9 +18,11 @@ from harness.doubles.recorder import Recorder
 from harness.journal.records import AuditEvent, now
 
 EVENTS: Final = "/events"
-BODY_LIMIT: Final = 8 * 1024 * 1024
+BODY_LIMIT: Final = 1024 * 1024
+KEPT_LIMIT: Final = 1024 * BODY_LIMIT
+"""Of all bodies together; beyond it the sink refuses with 507 and keeps none."""
 _DECODER: Final = msgspec.json.Decoder()
-_TYPES: Final = tuple(AUDITED.values())
+_TYPES: Final = (*AUDITED.values(), *CHANGES.values())
 
 
 class Sink:
@@ -30,6 +32,7 @@ class Sink:
         self.state = SinkState()
         self.reached: Happened[tuple[str, int]] = Happened()
         self._recorder = recorder
+        self._kept_bytes = 0
 
     def receive(self, connection: Connection, request: Request) -> Coroutine[Any, Any, None] | None:
         """Handle one request."""
@@ -64,13 +67,17 @@ class Sink:
             return request.reject
         if request.path != EVENTS:
             return 404
+        if self._kept_bytes + len(request.body) > KEPT_LIMIT:
+            return 507
         return self.state.status if request.method in ("POST", "PUT") else 405
 
     def _record(self, request: Request, status: int) -> None:
+        body = b"" if status == 507 else request.body
+        self._kept_bytes += len(body)
         self._recorder.write(
             AuditEvent(
                 **now(), seq=self._recorder.next_seq(), headers=request.headers,
-                body=base64.b64encode(request.body).decode(), status=status,
+                body=base64.b64encode(body).decode(), status=status,
             )
         )  # fmt: skip
         if status == 204:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from temporalio.client import WorkflowHistory
 
-from harness.contract.transitions import AUDITED
+from harness.contract.transitions import RESET, kind_of
 from harness.drive.session import Drive, Tracked
 from harness.journal.read import HistoryEvent, decode_events
 from harness.journal.records import History, now
@@ -44,9 +44,21 @@ async def export_histories(drive: Drive) -> list[tuple[str, str, int]]:
         )
         todo = set()
         for tracked, run_id, events in found:
-            audited += [(tracked.tenant, run_id, e.id) for e in events if e.type in AUDITED]
+            audited += [
+                (tracked.tenant, run_id, event_id)
+                for event_id in _awaited(events, frozenset(drive.plan.audited))
+            ]
             todo |= set(_followers(drive, tracked, events)) - done
     return audited
+
+
+def _awaited(events: tuple[HistoryEvent, ...], audited: frozenset[str]) -> Iterator[int]:
+    """The ids of events that are audited; what a reset copied need not be, except the start."""
+    kinds = [(event.id, kind_of(event.type, event.attributes)) for event in events]
+    reset = max((event_id for event_id, kind in kinds if kind == RESET), default=0)
+    for event_id, kind in kinds:
+        if kind in audited and (event_id == 1 or event_id >= reset):
+            yield event_id
 
 
 async def _export(

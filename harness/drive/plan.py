@@ -38,7 +38,8 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One drive: which suites, for which IDs, against what.
 
     `pdp` is the base URL of the PDP that is to be certified. `allowed` is what may be broken on
-    purpose, as the target file names it.
+    purpose, as the target file names it; `audited` are the kinds of history events whose audit
+    events are waited for, `audited_twice` those with a second one.
     """
 
     trial_id: str
@@ -56,12 +57,14 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     horizon_s: float = 60.0
     event_lag_ms: int = 30_000
+    audited: list[str] = []
     defects: list[str] = []
     steady: Steady | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of the drive: prepared, start-workers, kill-worker, restart-worker, progress."""
+    """A request of the drive: prepared, start-workers, progress, and kill or restart of
+    a worker or of the exporter."""
 
     number: int
     ask: str

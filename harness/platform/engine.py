@@ -22,6 +22,8 @@ TUNED: Final[Mapping[str, Any]] = {
     # keep dispatch of one queue in one place: four partitions only add hops at these rates
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
+    # pausing is a material change, and off by default
+    "frontend.WorkflowPauseEnabled": True,
     # a poll for a run's end can miss it (the engine drops what it is told while it is busy), and
     # would then answer only when it expires, after 20 s
     "history.longPollExpirationInterval": "3s",

@@ -68,11 +68,13 @@ class Platform:
         self.lacks: list[str] = list(target.worker.lacks)
         self.doubles: Addresses | None = None
         self.engine: Child | None = None
+        self.exporter: Child | None = None
         self.worker_address = ""
         self.tap: TapAddresses | None = None
         self._children = children
         self._segment = segment
         self._logs: list[tuple[Child, str]] = []
+        self._exporters = 0
 
     def record(self, record: Any) -> None:
         """Write to the supervisor's segment at once."""
@@ -259,8 +261,9 @@ class Platform:
         command = list(self.breakage.exporter or exporter.command or ())
         state = Path(exporter.state) if exporter.state else self.folder / "exporter"
         state.mkdir(parents=True, exist_ok=True)
-        child = await self._children.start(
-            "exporter",
+        self._exporters += 1
+        self.exporter = child = await self._children.start(
+            "exporter" if self._exporters == 1 else f"exporter-{self._exporters}",
             command,
             env={
                 **self._engine_env(self.address),
@@ -281,6 +284,13 @@ class Platform:
         self.record(
             Part(**now(), subject=Subject.EXPORTER, ours=self.ours, name=Path(command[-1]).name)
         )
+
+    async def kill_exporter(self) -> None:
+        """SIGKILL the exporter; raises `UnavailableError` where it is not ours to kill."""
+        if self.exporter is None:
+            raise UnavailableError("exporter: the harness did not start it, so it cannot kill it")
+        self.happened(self.exporter, "killed")
+        await self.exporter.kill()
 
     async def kill_worker(self, group: str) -> None:
         """SIGKILL the worker process of a group."""

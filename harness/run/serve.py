@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from harness.contract.transitions import change_types, state_types
 from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told
 from harness.errors import DriveError, HarnessError, TargetGone, UnavailableError
 from harness.groups import GROUPS
@@ -47,6 +48,7 @@ async def start_drive(
         seed=request.seed or trial.seed,
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]) if request.target.exporter else 0,
+        audited=sorted({**state_types(request.parameters), **change_types(request.parameters)}),
         cases=list(request.cases),
         given=list(request.given),
         defects=list(request.breakage.drive),
@@ -139,11 +141,19 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
     async def restart(ask: Ask) -> None:
         await platform.restart_worker(ask.group)
 
+    async def kill_exporter(ask: Ask) -> None:
+        await platform.kill_exporter()
+
+    async def restart_exporter(ask: Ask) -> None:
+        await platform.start_exporter()
+
     return {
         "progress": progress,
         "prepared": prepared,
         "kill-worker": kill,
         "restart-worker": restart,
+        "kill-exporter": kill_exporter,
+        "restart-exporter": restart_exporter,
     }
 
 

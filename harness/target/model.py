@@ -34,10 +34,21 @@ Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 
 Link: TypeAlias = Literal["worker", "starter", "pdp", "services", "audit"]
 FaultKind: TypeAlias = Literal[
-    "link-cut", "kill-worker", "pdp-failure-modes", "service-faults", "rpc-faults"
+    "link-cut",
+    "kill-worker",
+    "kill-exporter",
+    "pdp-failure-modes",
+    "service-faults",
+    "rpc-faults",
 ]
 Breakage: TypeAlias = Literal[
-    "link-cut", "kill-worker", "pdp-failure-modes", "service-faults", "rpc-faults", "load"
+    "link-cut",
+    "kill-worker",
+    "kill-exporter",
+    "pdp-failure-modes",
+    "service-faults",
+    "rpc-faults",
+    "load",
 ]
 Capability: TypeAlias = Literal[
     "children", "continue_as_new", "updates", "versioning", "several_tenants", "heartbeat"

@@ -77,13 +77,18 @@ def reference_target() -> Target:
             faults=(
                 "link-cut",
                 "kill-worker",
+                "kill-exporter",
                 "pdp-failure-modes",
                 "service-faults",
                 "rpc-faults",
             ),
             load=LoadLimit(max_rate_per_s=1000.0),
         ),
-        declared={"key_memory_hours": KEY_MEMORY_HOURS},
+        declared={
+            "key_memory_hours": KEY_MEMORY_HOURS,
+            "audit_family": "required",
+            "tamper_evidence": "hash_chain",
+        },
     )
 
 

@@ -149,9 +149,10 @@ def _target(given: Mapping[str, Any], _: Surroundings) -> Complaints:
             )
     faults = _list(_mapping(given, "allow"), "faults")
     external = _mapping(given, "worker").get("external") is True
-    if external and "kill-worker" in faults:
-        at = ("allow", "faults", faults.index("kill-worker"))
-        yield at, "the harness cannot kill an external worker; it kills only what it started"
+    for part in ("worker", "exporter"):
+        if _mapping(given, part).get("external") is True and f"kill-{part}" in faults:
+            at = ("allow", "faults", faults.index(f"kill-{part}"))
+            yield at, f"the harness cannot kill an external {part}; it kills only what it started"
     if "rpc-faults" in faults and (external or "tls" in _mapping(given, "engine")):
         at = ("allow", "faults", faults.index("rpc-faults"))
         yield at, "only a started worker's calls can be broken, and only without TLS to the engine"

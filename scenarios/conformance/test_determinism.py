@@ -84,7 +84,7 @@ SUITE = Suite(
     acts=(
         Act(
             name="closed-runs-queried",
-            feeds=("INV-DET-4",),
+            feeds=("INV-DET-4", "INV-AUD-4"),
             when="restarted",
             call="scenarios.conformance.acts.queries:query_closed_runs",
         ),

@@ -15,13 +15,15 @@ _SCHEMA: Final = """
         workflow_id TEXT NOT NULL,
         exported INTEGER NOT NULL,
         closed INTEGER NOT NULL,
+        head TEXT NOT NULL,
         PRIMARY KEY (namespace, run_id)
     ) WITHOUT ROWID
 """
 
 
 class Cursors:
-    """`exported` is the id of the last history event whose CloudEvent was acknowledged."""
+    """`exported` is the id of the last history event whose CloudEvent was acknowledged, `head`
+    the digest of that CloudEvent, to which the next one is chained."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,12 +45,12 @@ class Cursors:
     ) -> None:
         self._db.close()
 
-    def exported(self, namespace: str, run_id: str) -> int:
-        """The last exported event of a run, 0 for none."""
+    def exported(self, namespace: str, run_id: str) -> tuple[int, str]:
+        """The last exported event of a run, 0 for none, and the head of its chain."""
         row = self._db.execute(
-            "SELECT exported FROM run WHERE namespace = ? AND run_id = ?", (namespace, run_id)
+            "SELECT exported, head FROM run WHERE namespace = ? AND run_id = ?", (namespace, run_id)
         ).fetchone()
-        return int(row[0]) if row else 0
+        return (int(row[0]), str(row[1])) if row else (0, "")
 
     def closed(self, namespace: str, run_ids: Iterable[str]) -> set[str]:
         """Those of the runs that are exported to their end."""
@@ -64,11 +66,19 @@ class Cursors:
         ).fetchall()
 
     def save(
-        self, namespace: str, workflow_id: str, run_id: str, exported: int, *, closed: bool
+        self,
+        namespace: str,
+        workflow_id: str,
+        run_id: str,
+        exported: int,
+        *,
+        head: str,
+        closed: bool,
     ) -> None:
         """Keep a run's position; it never goes back."""
         self._db.execute(
-            "INSERT INTO run VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " head = iif(excluded.exported > exported, excluded.head, head),"
             " exported = max(exported, excluded.exported), closed = max(closed, excluded.closed)",
-            (namespace, run_id, workflow_id, exported, int(closed)),
+            (namespace, run_id, workflow_id, exported, int(closed), head),
         )

@@ -1,7 +1,8 @@
 """The audit exporter: `python -m scenarios.reference.exporter`.
 
 It follows each tenant's namespace (`follow`) and delivers one CloudEvent for each transition
-(`audit_event`), at least once: a run's cursor (`cursors`) is saved after the acknowledgement.
+(`audit_event`), and one of the second family where that has a type, at least once: a run's cursor
+(`cursors`) is saved after the acknowledgement. The events of a run are chained by their digests.
 
 A mutant is the same process with one part replaced: `main(Parts(event_of=…))`.
 """
@@ -20,7 +21,15 @@ from typing import Any, Final, NoReturn
 import aiohttp
 
 from scenarios.reference.answer import new_session
-from scenarios.reference.audit_event import EventOf, Transition, event_of
+from scenarios.reference.audit_event import (
+    GENESIS,
+    Event,
+    EventOf,
+    Transition,
+    event_of,
+    sealed,
+    second_of,
+)
 from scenarios.reference.cursors import Cursors
 from scenarios.reference.follow import Namespace, Pace
 from scenarios.reference.process import run, say_ready, unless_stopped
@@ -89,7 +98,10 @@ class Parts:
     """The replaceable parts of the exporter; the defaults are the reference exporter."""
 
     event_of: EventOf = event_of
+    second_of: Callable[[Transition, Event, str], Event | None] = second_of
+    sealed: Callable[[Event, str], Event] = sealed
     deliver: Deliver = deliver
+    cursors: Callable[[Path], Cursors] = Cursors
 
 
 DEFAULT: Final = Parts()
@@ -104,11 +116,23 @@ class Sink:
         self._http = http
         self._at_once = asyncio.Semaphore(DELIVERIES)
 
-    async def put(self, transition: Transition) -> None:
-        """Returns when the transition is acknowledged, or is not to be reported."""
+    async def put(self, transition: Transition, head: str) -> str:
+        """Returns the head of the run's chain when the transition is acknowledged.
+
+        The second family goes first: whoever has seen the first event has both.
+        """
         event = self._parts.event_of(transition, self._settings.prefix)
         if event is None:
-            return
+            return head
+        second = self._parts.second_of(transition, event, self._settings.prefix)
+        for each in (second, event):
+            if each is not None:
+                link = self._parts.sealed(each, head or GENESIS)
+                await self._delivered(link)
+                head = str(link.get("chainhash", ""))
+        return head
+
+    async def _delivered(self, event: Event) -> None:
         failures = 0
         while True:
             async with self._at_once:
@@ -126,7 +150,7 @@ async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
     if clients is None:
         return
     async with new_session() as http:
-        with Cursors(settings.state) as cursors:
+        with parts.cursors(settings.state) as cursors:
             sink = Sink(settings, parts, http)
             namespaces = [
                 Namespace(

@@ -42,8 +42,8 @@ FLUSH_S: Final = 5.0
 PAUSE_S: Final = 1.0
 """After an error of the engine."""
 
-Put = Callable[[Transition], Awaitable[None]]
-"""Returns when the transition is acknowledged."""
+Put = Callable[[Transition, str], Awaitable[str]]
+"""(transition, head of its run's chain) → the new head, when the transition is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class Namespace:
 
     async def _export(self, of: Run) -> None:
         """Export one run to its end; what the engine lost is found again by the next rescan."""
-        exported = self._cursors.exported(of.namespace, of.run_id)
+        exported, head = self._cursors.exported(of.namespace, of.run_id)
         reader, token = Reader(of), b""
         while not reader.closed and not self._stopping:
             await self._rest(self._pace.read_every_s)
@@ -167,23 +167,24 @@ class Namespace:
                 continue
             for transition in reader.read(page.history.events):
                 if transition.event_id > exported:
-                    exported = await self._delivered(transition)
+                    exported, head = await self._delivered(transition, head)
             token = page.next_page_token
             if not token and not reader.closed:
                 reader = Reader(of)
 
-    async def _delivered(self, transition: Transition) -> int:
-        """Deliver, then save the cursor; the id up to which the run is exported now."""
-        await self._put(transition)
+    async def _delivered(self, transition: Transition, head: str) -> tuple[int, str]:
+        """Deliver, then save the cursor; up to where the run is exported now, and its head."""
+        head = await self._put(transition, head)
         of = transition.run
         self._cursors.save(
             of.namespace,
             of.workflow_id,
             of.run_id,
             transition.event_id,
+            head=head,
             closed=transition.ends_run,
         )
-        return transition.event_id
+        return transition.event_id, head
 
     async def _next_page(self, of: Run, token: bytes) -> GetWorkflowExecutionHistoryResponse:
         """The next events of a run; waits for them, but not for ever."""

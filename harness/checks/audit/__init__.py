@@ -1,4 +1,4 @@
-"""The audit trail: completeness against the histories, and validity of the raw bytes."""
+"""The audit trail: complete against the histories, valid, ordered, telling, and chained."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from functools import partial, update_wrapper
 from typing import Any, Final
 
 from harness.checks.audit.arrivals import received
+from harness.checks.audit.chain import tampering_is_evident
+from harness.checks.audit.changes import (
+    left_out_transitions_are_covered,
+    material_changes_are_audited,
+)
+from harness.checks.audit.content import denials_are_audited, events_say_enough
+from harness.checks.audit.families import second_family_agrees
 from harness.checks.audit.matching import (
     DUPLICATE,
     EXTRA,
@@ -19,11 +26,26 @@ from harness.checks.audit.matching import (
     meaning,
     reconcile,
 )
+from harness.checks.audit.naming import (
+    events_fit_their_schemas,
+    older_schemas_read_newer_events,
+    types_are_named_alike,
+)
+from harness.checks.audit.order import events_of_a_run_are_ordered
+from harness.checks.audit.replays import replays_emit_nothing
 from harness.checks.check import Check, Evidence, Finding
 from harness.checks.histories import coverage
 from harness.checks.histories.clauses import Broken, conclude
 from harness.cloudevents import MUST
-from harness.journal.records import AuditEvent, History, Program, Record, Subject
+from harness.journal.records import (
+    AuditEvent,
+    History,
+    Process,
+    Program,
+    Record,
+    Replay,
+    Subject,
+)
 
 _OF_ONE_TYPE: Final = (MISSING, EXTRA, DUPLICATE)
 _ATTEMPTS: Final = (
@@ -42,18 +64,21 @@ def every_transition_has_its_event(evidence: Evidence) -> Finding:
     """
     declared = meaning(evidence.parameters)
     found = reconcile(evidence, declared)
-    types = {name for _, name in declared.types}
+    events, types = dict(declared.types), {name for _, name in declared.types}
+    faults = [fault for fault in found.faults if fault.type in types]
+    total = sum(found.expected[event] for event in events)
     lacks = [
         coverage(evidence, "INV-AUD-1").lacks,
-        *_unsettled(found, found.not_due, types),
+        *_unsettled(found, events, types),
         _ATTEMPTS if declared.each_attempt else "",
-        "" if found.expected else "no recorded history has a transition",
+        "" if total else "no recorded history has a transition",
     ]
     kept = (
-        f"all {found.expected.total()} transitions of the recorded histories have their event, "
+        f"all {total} transitions of the recorded histories have their event, "
         f"none came later than {declared.lag_ms} ms, and no event was without a transition"
     )
-    return conclude(KINDS, _broken(found.faults), lacks, kept, _figures(found))
+    figures = {"transitions": total, "matched": sum(found.matched[event] for event in events)}
+    return conclude(KINDS, _broken(faults), lacks, kept, figures | _figures(found, faults))
 
 
 def _broken(faults: Iterable[Fault]) -> list[Broken]:
@@ -71,12 +96,10 @@ def _unsettled(
         yield f"{unjudged} events speak of what no recorded history can confirm"
 
 
-def _figures(found: Reconciliation) -> dict[str, Any]:
-    kinds = Counter(fault.kind for fault in found.faults)
+def _figures(found: Reconciliation, faults: Iterable[Fault]) -> dict[str, Any]:
+    kinds = Counter(fault.kind for fault in faults)
     lags = sorted(found.lags_ms)
     return {
-        "transitions": found.expected.total(),
-        "matched": found.matched.total(),
         **{kind.replace(" ", "_"): kinds[kind] for kind in KINDS},
         **found.figures,
         **({"lag_median_ms": lags[len(lags) // 2], "lag_max_ms": lags[-1]} if lags else {}),
@@ -150,31 +173,52 @@ _BY_TYPE: Final = {
 }
 
 
-def _of_type(assertion_id: str, transition: str) -> Callable[[Evidence], Finding]:
+_SECOND: Final = {
+    "EVT-7": "WORKFLOW_EXECUTION_STARTED",
+    "EVT-8": "WORKFLOW_EXECUTION_COMPLETED",
+    "EVT-9": "WORKFLOW_EXECUTION_FAILED",
+}
+Judge = Callable[[Evidence], Finding]
+
+
+def _of_type(assertion_id: str, transition: str) -> Judge:
     judge = partial(transitions_of_one_type, assertion_id, transition)
     return update_wrapper(judge, transitions_of_one_type)
 
 
+def _second(assertion_id: str, transition: str) -> Judge:
+    return update_wrapper(
+        partial(second_family_agrees, assertion_id, transition), second_family_agrees
+    )
+
+
+def _check(assertion_id: str, judge: Judge) -> Check:
+    return Check(id=assertion_id, subject=Subject.EXPORTER, needs=_RECONCILED, judge=judge)
+
+
 CHECKS: Final[tuple[Check, ...]] = (
-    Check(
-        id="INV-AUD-1",
-        subject=Subject.EXPORTER,
-        needs=_RECONCILED,
-        judge=every_transition_has_its_event,
-    ),
+    _check("INV-AUD-1", every_transition_has_its_event),
     Check(
         id="INV-AUD-2",
         subject=Subject.EXPORTER,
         needs={AuditEvent: 1, Program: 1, History: 1},
         judge=every_event_is_valid,
     ),
-    *(
-        Check(
-            id=assertion_id,
-            subject=Subject.EXPORTER,
-            needs=_RECONCILED,
-            judge=_of_type(assertion_id, transition),
-        )
-        for assertion_id, transition in _BY_TYPE.items()
+    Check(
+        id="INV-AUD-4",
+        subject=Subject.EXPORTER,
+        needs={**_RECONCILED, Process: 0, Replay: 0},
+        judge=replays_emit_nothing,
     ),
+    _check("INV-AUD-5", events_of_a_run_are_ordered),
+    _check("INV-AUD-6", events_say_enough),
+    _check("INV-AUD-7", tampering_is_evident),
+    _check("INV-AUD-8", denials_are_audited),
+    _check("INV-AUD-9", material_changes_are_audited),
+    *(_check(each, _of_type(each, transition)) for each, transition in _BY_TYPE.items()),
+    *(_check(each, _second(each, transition)) for each, transition in _SECOND.items()),
+    _check("EVT-10", left_out_transitions_are_covered),
+    _check("EVT-11", events_fit_their_schemas),
+    _check("EVT-12", types_are_named_alike),
+    _check("EVT-13", older_schemas_read_newer_events),
 )

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final, TypedDict
 
 import msgspec
 
+from harness.checks.audit.schemas import misfits
 from harness.checks.check import Evidence
 from harness.checks.histories import remembered
 from harness.cloudevents import Event, Problem, parse
+from harness.cloudevents.rules import broken
+from harness.contract.event_schemas import catalogue, older
 from harness.journal.records import AuditEvent
 
+_NOT_KEPT: Final = (413, 507)
+_SHORT: Final = 80  # longer texts are rarely said twice
 Key = tuple[str, int]  # run id, event id: one transition
 
 
@@ -20,7 +28,10 @@ class Received(msgspec.Struct, kw_only=True, gc=False):
     """One event in one request to the sink.
 
     `index` is its position in the request. `key` is the transition that its data names, None if it
-    names none. `arrived_ns` is of the wall clock. `acknowledged`: the sink answered 2xx.
+    names none. `arrived_ns` is of the wall clock. `acknowledged`: the sink answered 2xx. `said` is
+    what it tells of who, what, where and why, by the words of `FIELDS`. `intact`: the digest that
+    it carries is its own. `misfits` is what does not fit the schema that it names, `old_misfits`
+    what does not fit the versions before that; both are empty for a schema that is not known.
     """
 
     record: AuditEvent
@@ -36,6 +47,15 @@ class Received(msgspec.Struct, kw_only=True, gc=False):
     transition: str
     arrived_ns: int
     acknowledged: bool
+    time: str
+    sequence: str
+    said: dict[str, str]
+    prevhash: str
+    chainhash: str
+    intact: bool
+    dataschema: str
+    misfits: tuple[str, ...]
+    old_misfits: tuple[str, ...]
     problems: tuple[Problem, ...]
 
     @property
@@ -57,7 +77,7 @@ def received(evidence: Evidence) -> list[Received]:
 
 def _events(record: AuditEvent) -> Iterator[Received]:
     for index, event in enumerate(parsed(record)):
-        data: Mapping[str, Any] = event.data if isinstance(event.data, dict) else {}
+        data: dict[str, Any] = event.data if isinstance(event.data, dict) else {}
         yield Received(
             record=record,
             index=index,
@@ -72,12 +92,95 @@ def _events(record: AuditEvent) -> Iterator[Received]:
             transition=_text(data, "transition"),
             arrived_ns=record.wall_ns,
             acknowledged=200 <= record.status < 300,
+            time=_text(event.attributes, "time"),
+            sequence=_sequence(event.attributes),
+            said=_said(event.attributes, data),
+            prevhash=_text(event.attributes, "prevhash"),
+            chainhash=_text(event.attributes, "chainhash"),
+            intact=_intact(event),
+            **_fit(_text(event.attributes, "dataschema"), data),
             problems=event.problems,
         )
 
 
+FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "tenant": ("tenantid", "tenant"),
+    "actor": ("authid", "actor"),
+    "workflow_id": ("", "workflow_id"),
+    "run_id": ("", "run_id"),
+    "workflow_type": ("", "workflow_type"),
+    "version": ("", "workflow_version"),
+    "namespace": ("", "namespace"),
+    "transition": ("", "transition"),
+    "time": ("time", ""),
+    "outcome": ("", "outcome"),
+    "correlation": ("correlationid", "correlation_id"),
+    "reason": ("", "reason"),
+    "activity_type": ("", "activity_type"),
+}
+"""What an event can say: the attribute and the member of its data where it may stand."""
+
+
+def _said(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for word, (attribute, member) in FIELDS.items():
+        value = _text(attributes, attribute) or _text(data, member)
+        if value:
+            found[word] = sys.intern(value) if len(value) < _SHORT else value
+    return found
+
+
+def _sequence(attributes: Mapping[str, Any]) -> str:
+    value = attributes.get("sequence")
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _intact(event: Event) -> bool:
+    said = event.attributes.get("chainhash")
+    return not said or said == digest(event)
+
+
+def digest(event: Event) -> str:
+    """The SHA-256 of an event as the contract chains it: attributes as strings, and data."""
+    attributes = {
+        name: _as_string(value) for name, value in event.attributes.items() if name != "chainhash"
+    }
+    attributes.setdefault("datacontenttype", "application/json")
+    canonical = {"attributes": attributes, "data": event.data}
+    try:
+        text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+    except (TypeError, ValueError):
+        return ""  # of data that is no JSON
+
+
+def _as_string(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _fit(uri: str, data: Mapping[str, Any]) -> _Fit:
+    if uri not in catalogue():
+        return {"dataschema": uri, "misfits": (), "old_misfits": ()}
+    before = [f"version {each.rpartition(':')[2]}: {m}" for each in older(uri)
+              for m in misfits(each, data)]  # fmt: skip
+    return {
+        "dataschema": sys.intern(uri),
+        "misfits": misfits(uri, data),
+        "old_misfits": tuple(before),
+    }
+
+
+class _Fit(TypedDict):
+    dataschema: str
+    misfits: tuple[str, ...]
+    old_misfits: tuple[str, ...]
+
+
 def parsed(record: AuditEvent) -> list[Event]:
-    """The events in the bytes of one request."""
+    """The events in the bytes of one request; of one that was too large no byte was kept."""
+    if record.status in _NOT_KEPT:
+        problem = broken("CONTRACT-7-size", "the sink refused it: more bytes than it takes")
+        return [Event("unread", {}, None, (problem,))]
     return parse(record.headers, base64.b64decode(record.body))
 
 

@@ -9,10 +9,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from harness.checks.audit.arrivals import Key, Received, received, same_content
+from harness.checks.audit.arrivals import Received, received, same_content
 from harness.checks.check import Evidence
 from harness.checks.histories import Run, Transition, remembered, runs
-from harness.contract.transitions import AUDITED
+from harness.contract.transitions import SECOND_FAMILY, change_types, state_types
 from harness.journal.records import AuditEvent, Decision, Effect, History, Operation
 
 MISSING: Final = "missing"
@@ -24,21 +24,23 @@ WRONG: Final = "wrong content"
 REUSED: Final = "reused id"
 KINDS: Final = (MISSING, EXTRA, DUPLICATE, LATE, TENANT, WRONG, REUSED)
 READS: Final = (AuditEvent, Decision, Effect, History, Operation)
-_DECLARED: Final = {
-    "WORKFLOW_EXECUTION_TIMED_OUT": "timed_out_event",
-    "WORKFLOW_EXECUTION_TERMINATED": "terminated_event",
-    "WORKFLOW_EXECUTION_CONTINUED_AS_NEW": "continued_as_new_event",
-}
 _MS: Final = 1_000_000
+
+
+Place = tuple[str, int, bool]  # run id, event id, of the second family
 
 
 class Meaning(NamedTuple):
     """The declared meanings: the event type of each history event, and how late it may come.
 
-    `each_attempt` is the type that is emitted for attempts too, for which histories have no event.
+    `types` are those of state transitions, `changes` of material changes, `second` of the second
+    family, which is emitted beside the first. `each_attempt` is the type that is emitted for
+    attempts too, for which histories have no event.
     """
 
     types: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str], ...]
+    second: tuple[tuple[str, str], ...]
     lag_ms: int
     each_attempt: str
 
@@ -54,10 +56,13 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Match:
-    """What arrived for one transition."""
+    """What arrived for one transition: the first event, and those that came beside it."""
 
+    run: Run
+    transition: Transition
     first: Received
     acknowledged: bool
+    again: list[Received] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -65,6 +70,8 @@ class Reconciliation:
     """The outcome. `expected`, `matched` and `not_due` count by the type of history event.
 
     `unjudged` counts events, by their own type, that nothing recorded can confirm or refute.
+    `matches` are by run, event id and whether it is of the second family; `phantoms` are the events
+    that speak of a transition which is in no history. Copies that a reset made may have an event.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -74,20 +81,27 @@ class Reconciliation:
     unjudged: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
     lags_ms: list[float] = field(default_factory=list)
+    matches: dict[Place, Match] = field(default_factory=dict)
+    phantoms: list[Received] = field(default_factory=list)
 
 
 def meaning(parameters: Mapping[str, Any]) -> Meaning:
     """The declared meanings out of a profile's parameters, with the defaults of the contract."""
     prefix = parameters.get("event_type_prefix", "")
-    types = {
-        event: parameters.get(_DECLARED.get(event, ""), name) for event, name in AUDITED.items()
-    }
     final = parameters.get("activity_failed_event", "final") == "final"
+    states = state_types(parameters)
+    second = SECOND_FAMILY if parameters.get("audit_family", "none") == "required" else {}
     return Meaning(
-        types=tuple((event, prefix + name) for event, name in types.items() if name != "none"),
+        types=_prefixed(prefix, states),
+        changes=_prefixed(prefix, change_types(parameters)),
+        second=_prefixed(prefix, second),
         lag_ms=int(parameters.get("event_lag_ms", 30_000)),
-        each_attempt="" if final else prefix + types["ACTIVITY_TASK_FAILED"],
+        each_attempt="" if final else prefix + states["ACTIVITY_TASK_FAILED"],
     )
+
+
+def _prefixed(prefix: str, types: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((event, prefix + name) for event, name in types.items())
 
 
 @remembered(*READS)
@@ -100,6 +114,13 @@ class _Expected(NamedTuple):
     run: Run
     transition: Transition
     type: str
+    kind: str  # under which it is counted: the history event's type, or that of the second family
+
+    @property
+    def copied(self) -> bool:
+        """Whether a reset copied it: then an event of it may come, and need not."""
+        first = self.transition.event_id == self.run.first_event_id
+        return self.transition.event_id < self.run.reset_event_id and not first
 
     @property
     def since_ns(self) -> int:
@@ -120,51 +141,59 @@ class _Matching:
     def __init__(self, evidence: Evidence, declared: Meaning) -> None:
         self._evidence = evidence
         self._declared = declared
-        self._types = dict(declared.types)
+        self._types = {**dict(declared.types), **dict(declared.changes)}
+        self._second = dict(declared.second)
         self._runs = {run.history.run_id: run for run in runs(evidence).values()}
         self._known_runs, self._known_workflows = _known(evidence)
         self._expected = self._expectations()
-        self._matches: dict[Key, Match] = {}
         self._first: dict[tuple[str, str], Received] = {}
         self._result = Reconciliation()
+        self._matches = self._result.matches
 
     def outcome(self) -> Reconciliation:
-        types = set(self._types.values())
+        seconds = set(self._second.values())
+        types = {*self._types.values(), *seconds}
         for event in received(self._evidence):
             if event.type in types:
-                self._arrived(event)
+                second = event.type in seconds
+                self._arrived(event, (*event.key, second) if event.key else None)
             else:
                 self._result.figures["events_of_other_types"] += 1
-        for key, expected in self._expected.items():
-            self._settle(expected, self._matches.get(key))
+        for place, expected in self._expected.items():
+            self._settle(expected, self._matches.get(place))
         return self._result
 
-    def _expectations(self) -> dict[Key, _Expected]:
-        return {
-            (run.history.run_id, each.event_id): _Expected(run, each, self._types[each.type])
-            for run in self._runs.values()
-            for each in run.transitions
-            if each.type in self._types
-        }
+    def _expectations(self) -> dict[Place, _Expected]:
+        found: dict[Place, _Expected] = {}
+        for run in self._runs.values():
+            run_id = run.history.run_id
+            for each in run.transitions:
+                if each.type in self._types:
+                    place = (run_id, each.event_id, False)
+                    found[place] = _Expected(run, each, self._types[each.type], each.type)
+                if each.type in self._second:
+                    second = self._second[each.type]
+                    found[run_id, each.event_id, True] = _Expected(run, each, second, second)
+        return found
 
     def _fault(self, kind: str, type_: str, text: str, run: Run | None = None) -> None:
         path = run.history.path if run else ""
         self._result.faults.append(Fault(kind, type_, text, path))
 
-    def _arrived(self, event: Received) -> None:
+    def _arrived(self, event: Received, place: Place | None) -> None:
         if self._is_redelivery(event):
-            match = self._matches.get(event.key) if event.key else None
+            match = self._matches.get(place) if place else None
             if match is not None:
                 match.acknowledged = match.acknowledged or event.acknowledged
             return
-        expected = self._expected.get(event.key) if event.key else None
-        if expected is None:
+        expected = self._expected.get(place) if place else None
+        if expected is None or place is None:
             self._unexpected(event)
         elif expected.type != event.type:
             text = f"{event.name} came for {expected.name}"
             self._fault(WRONG, expected.type, text, expected.run)
         else:
-            self._expected_came(event, expected)
+            self._expected_came(event, expected, place)
 
     def _is_redelivery(self, event: Received) -> bool:
         """Whether the same event came before; the same identity with another content is a fault."""
@@ -194,26 +223,29 @@ class _Matching:
         else:
             text = f"{event.name}: the history has no such transition"
             self._fault(EXTRA, event.type, text, run)
+            self._result.phantoms.append(event)
 
     def _of_no_recorded_run(self, event: Received) -> None:
         if event.key is None:
             text = f"{event.name} names no run and event, so it belongs to no transition"
             self._fault(EXTRA, event.type, text)
+            self._result.phantoms.append(event)
         elif event.key[0] in self._known_runs:
             self._result.figures["events_of_runs_without_history"] += 1
         elif event.workflow_id and event.workflow_id not in self._known_workflows:
             self._result.unjudged[event.type] += 1  # somebody else's workflow, as it seems
         else:
             self._fault(EXTRA, event.type, f"{event.name}: nobody knows such a run")
+            self._result.phantoms.append(event)
 
-    def _expected_came(self, event: Received, expected: _Expected) -> None:
-        assert event.key is not None
-        match = self._matches.get(event.key)
+    def _expected_came(self, event: Received, expected: _Expected, place: Place) -> None:
+        match = self._matches.get(place)
         if match is not None:
+            match.again.append(event)
             text = f"{event.name} came beside {match.first.name}"
             self._fault(DUPLICATE, expected.type, text, expected.run)
             return
-        self._matches[event.key] = Match(event, event.acknowledged)
+        self._matches[place] = Match(expected.run, expected.transition, event, event.acknowledged)
         history = expected.run.history
         if event.tenants != (history.tenant,):
             named = " and ".join(event.tenants) or "no tenant"
@@ -233,11 +265,15 @@ class _Matching:
             self._fault(WRONG, expected.type, text, expected.run)
 
     def _settle(self, expected: _Expected, match: Match | None) -> None:
-        self._result.expected[expected.transition.type] += 1
+        missing = match is None or not match.acknowledged
+        if missing and expected.copied:
+            self._result.figures["copied_by_a_reset_and_not_repeated"] += 1
+            return
+        self._result.expected[expected.kind] += 1
         if match is None or not match.acknowledged:
             self._absent(expected, match)
             return
-        self._result.matched[expected.transition.type] += 1
+        self._result.matched[expected.kind] += 1
         lag_ms = (match.first.arrived_ns - expected.since_ns) / _MS
         self._result.lags_ms.append(lag_ms)
         if lag_ms > self._declared.lag_ms:
@@ -247,7 +283,7 @@ class _Matching:
     def _absent(self, expected: _Expected, match: Match | None) -> None:
         until_ns = self._evidence.journal.manifest.ended_wall_ns
         if until_ns and expected.since_ns + self._declared.lag_ms * _MS > until_ns:
-            self._result.not_due[expected.transition.type] += 1
+            self._result.not_due[expected.kind] += 1
         elif match is None:
             self._fault(MISSING, expected.type, f"{expected.name} did not come", expected.run)
         else:

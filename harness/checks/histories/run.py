@@ -14,6 +14,7 @@ import msgspec
 
 from harness.checks.check import Evidence
 from harness.checks.histories.remember import remembered
+from harness.contract.transitions import CHANGES, RESET, kind_of
 from harness.journal.read import HistoryEvent
 from harness.journal.records import History
 
@@ -23,7 +24,6 @@ CANCELED: Final = "WORKFLOW_EXECUTION_CANCELED"
 TERMINATED: Final = "WORKFLOW_EXECUTION_TERMINATED"
 TIMED_OUT: Final = "WORKFLOW_EXECUTION_TIMED_OUT"
 CONTINUED: Final = "WORKFLOW_EXECUTION_CONTINUED_AS_NEW"
-_RESET: Final = "WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW"
 _ENDS: Final = {
     "ACTIVITY_TASK_COMPLETED": "completed",
     "ACTIVITY_TASK_FAILED": "failed",
@@ -54,6 +54,7 @@ class Activity(msgspec.Struct, kw_only=True):
     direction: str
     attempt: int = 0
     ended: str = ""
+    ended_event_id: int = 0
     failure: str = ""
     payloads: Any = None
 
@@ -71,8 +72,8 @@ class Run(msgspec.Struct, kw_only=True):
     goes on as (continue-as-new, retry, cron). `failure` and `detail` are the type and the single
     detail of a failed run. `linked` are the ids of all other runs that the history names.
     `longest_retry_s` is the longest
-    schedule-to-close timeout of its activities. `reset_ns` is when the run was made by a reset:
-    what is before it was copied.
+    schedule-to-close timeout of its activities. `reset_ns` is when the run was made by a reset,
+    `reset_event_id` the event that says so: what is before it was copied.
     """
 
     history: History
@@ -82,6 +83,7 @@ class Run(msgspec.Struct, kw_only=True):
     started_ns: int = 0
     closed_ns: int = 0
     reset_ns: int = 0
+    reset_event_id: int = 0
     closing: str = ""
     following: str = ""
     failure: str = ""
@@ -195,7 +197,8 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _transition(run: Run, event: HistoryEvent) -> int:
     at_ns = wall_ns(event.time)
-    run.transitions.append(Transition(event.id, event.type, at_ns))
+    kind = kind_of(event.type, event.attributes)
+    run.transitions.append(Transition(event.id, kind, at_ns))
     return at_ns
 
 
@@ -223,13 +226,19 @@ def _child_started(run: Run, event: HistoryEvent) -> None:
     run.linked.append(child.get("runId", ""))
 
 
-def _cancel_requested(run: Run, _: HistoryEvent) -> None:
+def _cancel_requested(run: Run, event: HistoryEvent) -> None:
+    _transition(run, event)
     run.cancel_requested = True
 
 
+def _changed(run: Run, event: HistoryEvent) -> None:
+    _transition(run, event)
+
+
 def _task_failed(run: Run, event: HistoryEvent) -> None:
-    if event.attributes.get("cause") == _RESET:
-        run.reset_ns = wall_ns(event.time)
+    if kind_of(event.type, event.attributes) == RESET:
+        run.reset_ns = _transition(run, event)
+        run.reset_event_id = event.id
         names = ("baseRunId", "newRunId")
         run.linked += [event.attributes[name] for name in names if event.attributes.get(name)]
 
@@ -260,6 +269,7 @@ def _activity_ended(run: Run, event: HistoryEvent) -> None:
     if activity is None:
         return
     activity.ended = _ENDS[event.type]
+    activity.ended_event_id = event.id
     if event.type == "ACTIVITY_TASK_COMPLETED":
         activity.payloads = event.attributes.get("result")
     else:
@@ -269,6 +279,7 @@ def _activity_ended(run: Run, event: HistoryEvent) -> None:
 _READERS: Final[dict[str, Callable[[Run, HistoryEvent], None]]] = {
     "WORKFLOW_EXECUTION_STARTED": _started,
     **dict.fromkeys((COMPLETED, FAILED, CANCELED, TERMINATED, TIMED_OUT, CONTINUED), _closed),
+    **dict.fromkeys(CHANGES, _changed),
     "WORKFLOW_EXECUTION_CANCEL_REQUESTED": _cancel_requested,
     "WORKFLOW_TASK_FAILED": _task_failed,
     "CHILD_WORKFLOW_EXECUTION_STARTED": _child_started,

@@ -9,6 +9,7 @@ from harness.drive.session import Drive, Tracked
 from harness.journal.records import Ending, Replay, now
 
 AT_ONCE = 8
+_REPLAYED = ("/determinism/", "/idempotency/crash", "/audit/replayed")
 
 
 async def query_twins(drive: Drive) -> None:
@@ -20,11 +21,7 @@ async def query_twins(drive: Drive) -> None:
 
 async def query_closed_runs(drive: Drive) -> None:
     """Ask every saga of the restarted worker for its state: it must replay the whole history."""
-    runs = [
-        each
-        for each in drive.tracked
-        if "/determinism/" in each.workflow_id or "/idempotency/crash" in each.workflow_id
-    ]
+    runs = [each for each in drive.tracked if any(name in each.workflow_id for name in _REPLAYED)]
     for run, answer in await _query(drive, runs, "closed-state"):
         failed = isinstance(answer, BaseException)
         drive.writer.write(
