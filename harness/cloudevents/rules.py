@@ -41,8 +41,6 @@ RULES: Final[dict[str, Level]] = {
     "CE-4-data": MUST,
     "CE-4-data-duplicate": SHOULD,
     "CE-5-size": SHOULD,
-    # the limit of the worker contract, section 7
-    "CONTRACT-7-size": MUST,
     # header lines
     "CE-HTTP-3.1.1-datacontenttype": MUST,
     "CE-HTTP-3.1.3-duplicate": MUST,

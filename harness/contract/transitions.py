@@ -66,6 +66,16 @@ def state_types(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {event: name for event, name in types.items() if name != "none"}
 
 
+def second_types(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The type of the second event of a transition, where that family is declared."""
+    return SECOND_FAMILY if parameters.get("audit_family", "none") == "required" else {}
+
+
+def second_of(run_id: str) -> str:
+    """As what the sink counts the events of the second family of a run."""
+    return f"{run_id}:execution"
+
+
 def change_types(parameters: Mapping[str, Any]) -> dict[str, str]:
     """The event type of each material change that is declared."""
     words = parameters.get("material_state_changes", ())

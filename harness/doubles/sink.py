@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.contract.transitions import AUDITED, CHANGES
+from harness.contract.transitions import AUDITED, CHANGES, SECOND_FAMILY, second_of
 from harness.doubles.connection import Connection
 from harness.doubles.happened import Happened
 from harness.doubles.http import Request, answer_bytes
@@ -22,6 +22,7 @@ BODY_LIMIT: Final = 1024 * 1024
 KEPT_LIMIT: Final = 1024 * BODY_LIMIT
 """Of all bodies together; beyond it the sink refuses with 507 and keeps none."""
 _DECODER: Final = msgspec.json.Decoder()
+_SECOND: Final = tuple(SECOND_FAMILY.values())
 _TYPES: Final = (*AUDITED.values(), *CHANGES.values())
 
 
@@ -100,8 +101,9 @@ def transitions(request: Request) -> Iterator[tuple[str, int]]:
     for event in plain if isinstance(plain, list) else [plain]:
         data = event.get("data") if enveloped and isinstance(event, dict) else event
         kind = event.get("type") if enveloped and isinstance(event, dict) else header_type
-        if not isinstance(data, dict) or not str(kind).endswith(_TYPES):
+        second = str(kind).endswith(_SECOND)
+        if not isinstance(data, dict) or not (second or str(kind).endswith(_TYPES)):
             continue
         run_id, event_id = data.get("run_id"), data.get("event_id")
         if isinstance(run_id, str) and isinstance(event_id, (int, float)):
-            yield run_id, int(event_id)
+            yield second_of(run_id) if second else run_id, int(event_id)

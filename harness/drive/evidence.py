@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from temporalio.client import WorkflowHistory
 
-from harness.contract.transitions import RESET, kind_of
+from harness.contract.transitions import RESET, kind_of, second_of
 from harness.drive.session import Drive, Tracked
 from harness.journal.read import HistoryEvent, decode_events
 from harness.journal.records import History, now
@@ -44,10 +44,12 @@ async def export_histories(drive: Drive) -> list[tuple[str, str, int]]:
         )
         todo = set()
         for tracked, run_id, events in found:
-            audited += [
-                (tracked.tenant, run_id, event_id)
-                for event_id in _awaited(events, frozenset(drive.plan.audited))
-            ]
+            for of, kinds in (
+                (run_id, drive.plan.audited),
+                (second_of(run_id), drive.plan.audited_twice),
+            ):
+                awaited = _awaited(events, frozenset(kinds))
+                audited += [(tracked.tenant, of, event_id) for event_id in awaited]
             todo |= set(_followers(drive, tracked, events)) - done
     return audited
 

@@ -58,6 +58,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     horizon_s: float = 60.0
     event_lag_ms: int = 30_000
     audited: list[str] = []
+    audited_twice: list[str] = []
     defects: list[str] = []
     steady: Steady | None = None
 

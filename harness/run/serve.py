@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from harness.contract.transitions import change_types, state_types
+from harness.contract.transitions import change_types, second_types, state_types
 from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told
 from harness.errors import DriveError, HarnessError, TargetGone, UnavailableError
 from harness.groups import GROUPS
@@ -49,6 +49,7 @@ async def start_drive(
         horizon_s=float(request.parameters["horizon_s"]),
         event_lag_ms=int(request.parameters["event_lag_ms"]) if request.target.exporter else 0,
         audited=sorted({**state_types(request.parameters), **change_types(request.parameters)}),
+        audited_twice=sorted(second_types(request.parameters)),
         cases=list(request.cases),
         given=list(request.given),
         defects=list(request.breakage.drive),

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from scenarios.mutants import equivalents
-from scenarios.reference.audit_event import EventOf, Transition, event_of, event_type
+from scenarios.reference.audit_event import (
+    GENESIS,
+    EventOf,
+    Transition,
+    event_of,
+    event_type,
+    sealed,
+    second_of,
+)
+from scenarios.reference.cursors import Cursors
 from scenarios.reference.exporter import CONTENT_TYPE, Deliver, Parts, deliver, main
 
 LATE_S: Final = 1.5  # with what reading takes, more than the lag that its mutant declares
@@ -142,6 +155,115 @@ def with_type_twice(event: Event) -> bytes:
     return b'{"type":"workflow.started",' + as_json(event)[1:]
 
 
+async def unreadable(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+    """What is sent says that it is JSON, and is not."""
+    return await writing(lambda _: b"{started", CONTENT_TYPE)(http, url, event)
+
+
+def two_megabytes(event: Event) -> bytes:
+    """Far more than the contract allows."""
+    return as_json({**event, "data": {**event["data"], "more": "x" * 2_000_000}})
+
+
+async def silent(_http: aiohttp.ClientSession, _url: str, _event: Event) -> bool:
+    """Nothing is ever sent."""
+    return True
+
+
+# --- other chains ---------------------------------------------------------------------------------
+
+
+def unchained(event: Event, _: str) -> dict[str, Any]:
+    """Without digests."""
+    return dict(event)
+
+
+def of_events(event: Event) -> bool:
+    """Those of activities."""
+    return str(event["type"]).startswith("activity.")
+
+
+def edited(event: Event, previous: str) -> dict[str, Any]:
+    """Changed after it was chained."""
+    link = sealed(dict(event), previous)
+    return {**link, "colour": "red"} if of_events(event) else link
+
+
+def not_chained_to_anything(event: Event, previous: str) -> dict[str, Any]:
+    """What it is chained to is not in the trail."""
+    return sealed(dict(event), "f" * 64 if of_events(event) else previous)
+
+
+def always_first(event: Event, _: str) -> dict[str, Any]:
+    """Each is chained as if it were the first of its run."""
+    return sealed(dict(event), GENESIS)
+
+
+_HELD: Final[dict[str, Event]] = {}
+
+
+async def start_exchanged(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+    """The start of a run and what follows it change places in the chain."""
+    run_id = event["data"]["run_id"]
+    if event["type"] == "workflow.started":
+        _HELD[run_id] = event
+        return True
+    if run_id not in _HELD:
+        return await deliver(http, url, event)
+    start = _HELD.pop(run_id)
+    follower = sealed(_plain(event), start["prevhash"])
+    moved = sealed(_plain(start), follower["chainhash"])
+    return await deliver(http, url, follower) and await deliver(http, url, moved)
+
+
+def _plain(event: Event) -> dict[str, Any]:
+    return {n: value for n, value in event.items() if n not in ("prevhash", "chainhash")}
+
+
+class Forgetful(Cursors):
+    """Loses what it knew when it is started again."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / f"{os.getpid()}")
+
+
+def never_the_same_id(transition: Transition, prefix: str) -> dict[str, Any] | None:
+    """Ids are drawn, not derived."""
+    event = event_of(transition, prefix)
+    return event and {**event, "id": str(uuid.uuid4())}
+
+
+def without(*names: str) -> EventOf:
+    """Events without these attributes or members of their data."""
+    return events(
+        lambda e: {
+            **{n: v for n, v in e.items() if n not in names},
+            "data": {n: v for n, v in e["data"].items() if n not in names},
+        }
+    )
+
+
+def second_before(time: str) -> str:
+    """A time of RFC 3339, four seconds earlier."""
+    earlier = datetime.fromisoformat(time[:19] + "+00:00") - timedelta(seconds=4)
+    return earlier.isoformat().replace("+00:00", "Z")
+
+
+def changed_data(when: When = always, **members: Any) -> EventOf:
+    """Events whose data has other values."""
+    return events(lambda e: {**e, "data": {**e["data"], **members}}, when)
+
+
+def second_only(outcome: str, change: Change) -> Parts:
+    """The second family is changed for one outcome."""
+
+    def second(transition: Transition, event: Event, prefix: str) -> dict[str, Any] | None:
+        made = second_of(transition, dict(event), prefix)
+        return change(made) if made and transition.outcome == outcome else made
+
+    return Parts(second_of=second)
+
+
 PARTS: Final[Mapping[str, Parts]] = {
     "one-in-seven-dropped": Parts(event_of=events(drop, one_in_seven)),
     "each-again-with-new-id": Parts(deliver=each_again),
@@ -166,7 +288,55 @@ PARTS: Final[Mapping[str, Parts]] = {
     ),
     "no-activity-completed": Parts(event_of=events(drop, of_type("activity.completed"))),
     "no-activity-failed": Parts(event_of=events(drop, of_type("activity.failed"))),
+    "silent": Parts(deliver=silent),
+    "unreadable": Parts(deliver=unreadable),
+    "two-megabytes": Parts(deliver=writing(two_megabytes)),
+    "forgetful": Parts(event_of=never_the_same_id, cursors=Forgetful),
+    "no-sequence": Parts(event_of=without("sequence")),
+    "sequence-falls": Parts(
+        event_of=events(lambda e: {**e, "sequence": f"{10**9 - e['data']['event_id']:010d}"})
+    ),
+    "own-clock": Parts(event_of=events(lambda e: {**e, "time": "2020-01-02T03:04:05Z"})),
+    "clock-falls": Parts(
+        event_of=events(
+            lambda e: {**e, "time": second_before(e["time"])}, of_type("workflow.completed")
+        )
+    ),
+    "no-actor": Parts(event_of=without("actor")),
+    "no-reason": Parts(event_of=without("reason")),
+    "no-activity-type": Parts(event_of=without("activity_type")),
+    "correlation-of-event": Parts(event_of=events(lambda e: {**e, "correlationid": e["id"]})),
+    "other-workflow-type": Parts(event_of=changed_data(workflow_type="Another")),
+    "unchained": Parts(sealed=unchained),
+    "edited": Parts(sealed=edited),
+    "link-missing": Parts(sealed=not_chained_to_anything),
+    "start-exchanged": Parts(deliver=start_exchanged),
+    "always-first": Parts(sealed=always_first),
+    "no-signaled": Parts(event_of=events(drop, of_type("workflow.signaled"))),
+    "no-reset": Parts(event_of=events(drop, of_type("workflow.reset"))),
+    "no-terminated": Parts(event_of=events(drop, of_type("workflow.terminated"))),
+    "no-execution-started": second_only("started", drop),
+    "no-execution-completed": second_only("completed", drop),
+    "no-execution-failed": second_only("failed", drop),
+    "execution-outcome-differs": second_only(
+        "completed", lambda e: {**e, "data": {**e["data"], "outcome": "failed"}}
+    ),
+    "no-dataschema": Parts(event_of=without("dataschema")),
+    "dataschema-elsewhere": Parts(
+        event_of=events(lambda e: {**e, "dataschema": "https://example.org/schema"})
+    ),
+    "dataschema-of-another": Parts(
+        event_of=events(lambda e: {**e, "dataschema": "urn:harness:event:workflow.failed:2"})
+    ),
+    "attempt-as-text": Parts(event_of=changed_data(of_type("activity.completed"), attempt="one")),
+    "prefix-for-some": Parts(
+        event_of=events(lambda e: {**e, "type": f"com.example.{e['type']}"}, one_in_seven)
+    ),
+    "prefix-without-domain": Parts(event_of=events(lambda e: {**e, "type": f"x.{e['type']}"})),
     # equivalents
+    "sequence-counted-anew": Parts(
+        event_of=events(lambda e: {**e, "sequence": str(7 * e["data"]["event_id"])})
+    ),
     "binary-mode": Parts(deliver=equivalents.binary_mode),
     "prefixed-batches": Parts(
         event_of=events(lambda e: {**e, "type": f"com.example.{e['type']}", "colour": "blue"}),

@@ -8,7 +8,7 @@ from typing import Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-from scenarios.mutants import attempts, equivalents, links, pdp, shared
+from scenarios.mutants import attempts, emitting, equivalents, links, pdp, shared
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
     compensation,
@@ -80,6 +80,9 @@ PARTS: Final[Mapping[str, Parts]] = {
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
+    # audit
+    "emits-itself": Parts(workflow=emitting.EmitsItself, runner=UnsandboxedWorkflowRunner),
+    "reports-each-attempt": Parts(perform=emitting.reporting_each_attempt),
     # load and chaos
     "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),

@@ -11,20 +11,28 @@ import aiohttp
 import jsonschema
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
-import harness.contract
-from harness.contract.transitions import AUDITED
+from harness.checks.audit.arrivals import digest as digest_of
+from harness.cloudevents import parse
+from harness.contract.event_schemas import catalogue
+from harness.contract.transitions import AUDITED, CHANGES, RESET, SECOND_FAMILY
 from scenarios.reference.answer import new_session
-from scenarios.reference.audit_event import TRANSITIONS, Reader, Run, event_of, event_type
+from scenarios.reference.audit_event import (
+    GENESIS,
+    TRANSITIONS,
+    Reader,
+    Run,
+    event_of,
+    event_type,
+    sealed,
+    second_of,
+)
 from scenarios.reference.cursors import Cursors
 from scenarios.reference.exporter import Parts, Settings, Sink
 from scenarios.reference.settings import BadEnvironment
 
-SCHEMA = json.loads(
-    (Path(harness.contract.__file__).parent / "schemas" / "audit-event.json").read_text()
-)
 RUN = Run(tenant="alpha", namespace="ns-alpha", workflow_id="w-1", run_id="r-1")
 
 
@@ -68,26 +76,62 @@ def events_of(pages: list[list[HistoryEvent]], prefix: str = "") -> list[dict[st
 
 
 def test_the_table_is_the_contracts() -> None:
-    for name, type_ in AUDITED.items():
+    for name, type_ in {**AUDITED, **CHANGES}.items():
+        if name == RESET:
+            continue
         kind, outcome = TRANSITIONS[EventType.Value(f"EVENT_TYPE_{name}")]
         assert kind.upper() == name.replace("_", "")
         assert type_ == f"{type_.split('.')[0]}.{outcome}"
-    assert len(TRANSITIONS) == len(AUDITED)
+    assert len(TRANSITIONS) == len(AUDITED) + len(CHANGES) - 1
 
 
-@pytest.mark.parametrize("kind", AUDITED)
+@pytest.mark.parametrize("kind", [*AUDITED, *CHANGES])
 def test_every_transition_is_an_event_that_fits(kind: str) -> None:
+    """Also its twin of the second family; only the last of a run closes it."""
     reader = Reader(RUN)
-    started = history()[0]
-    if kind == "WORKFLOW_EXECUTION_STARTED":
-        [transition] = reader.read([started])
-    else:
-        _, transition = reader.read([started, event(20, kind)])
+    [transition] = reader.read(history()[:1])
+    if kind != "WORKFLOW_EXECUTION_STARTED":
+        [transition] = reader.read([reset() if kind == RESET else event(20, kind)])
     made = event_of(transition, "com.example.")
     assert made is not None
-    jsonschema.Draft202012Validator(SCHEMA).validate(made["data"])
-    assert made["type"] == f"com.example.{AUDITED[kind]}" == f"com.example.{event_type(transition)}"
-    assert reader.closed == (kind.startswith("WORKFLOW") and kind != "WORKFLOW_EXECUTION_STARTED")
+    assert made["type"] == f"com.example.{({**AUDITED, **CHANGES})[kind]}"
+    assert made["type"] == f"com.example.{event_type(transition)}"
+    twin = second_of(transition, made, "com.example.")
+    assert (twin is not None) == (kind in SECOND_FAMILY)
+    for each in (made, twin):
+        if each is not None:
+            assert f"com.example.{each['dataschema'].split(':')[3]}" == each["type"]
+            schema = catalogue()[each["dataschema"]]
+            jsonschema.Draft202012Validator(schema).validate(each["data"])
+    ends = kind in AUDITED and kind.startswith("WORKFLOW") and kind != "WORKFLOW_EXECUTION_STARTED"
+    assert reader.closed == ends
+
+
+def reset() -> HistoryEvent:
+    made = event(20, "WORKFLOW_TASK_FAILED")
+    attributes = made.workflow_task_failed_event_attributes
+    attributes.cause = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+    return made
+
+
+def test_another_failed_workflow_task_is_no_transition() -> None:
+    assert Reader(RUN).read([event(20, "WORKFLOW_TASK_FAILED")]) == []
+
+
+def test_events_are_chained_as_the_contract_says() -> None:
+    """The check computes the same digest from the bytes, in both modes."""
+    first = sealed(events_of([history()])[0], GENESIS)
+    second = sealed(events_of([history()])[1], first["chainhash"])
+    assert second["prevhash"] == first["chainhash"]
+    for each in (first, second):
+        [read] = parse(
+            [("Content-Type", "application/cloudevents+json")], json.dumps(each).encode()
+        )
+        assert digest_of(read) == each["chainhash"]
+        lines = [(f"ce-{n}", v) for n, v in each.items() if n not in ("data", "datacontenttype")]
+        body = json.dumps(each["data"], indent=1).encode()
+        [read] = parse([("Content-Type", each["datacontenttype"]), *lines], body)
+        assert digest_of(read) == each["chainhash"]
 
 
 def test_an_event_says_what_the_history_says() -> None:
@@ -101,6 +145,7 @@ def test_an_event_says_what_the_history_says() -> None:
         "subject": "w-1/r-1",
         "time": "2026-01-02T03:04:05.000000010Z",
         "datacontenttype": "application/json",
+        "dataschema": "urn:harness:event:activity.failed:2",
         "tenantid": "alpha",
         "partitionkey": "w-1",
         "sequence": "0000000010",
@@ -114,6 +159,7 @@ def test_an_event_says_what_the_history_says() -> None:
             "event_id": 10,
             "transition": "ActivityTaskFailed",
             "outcome": "failed",
+            "actor": "temporal",
             "activity_type": "rms.reserve",
             "attempt": 2,
             "reason": "BusinessFailure",
@@ -137,17 +183,17 @@ def test_an_input_of_another_shape_has_no_saga(data: bytes) -> None:
     [transition] = Reader(RUN).read([started])
     made = event_of(transition, "")
     assert made is not None
-    assert "correlationid" not in made
+    assert made["correlationid"] == "w-1"
 
 
 def test_cursors_outlive_the_process_and_never_go_back(tmp_path: Path) -> None:
     with Cursors(tmp_path / "state") as cursors:
-        cursors.save("ns", "w", "r-1", 7, closed=False)
-        cursors.save("ns", "w", "r-2", 9, closed=True)
-        cursors.save("ns", "w", "r-1", 5, closed=False)
+        cursors.save("ns", "w", "r-1", 7, head="seven", closed=False)
+        cursors.save("ns", "w", "r-2", 9, head="nine", closed=True)
+        cursors.save("ns", "w", "r-1", 5, head="five", closed=False)
     with Cursors(tmp_path / "state") as cursors:
-        assert cursors.exported("ns", "r-1") == 7
-        assert cursors.exported("other", "r-1") == 0
+        assert cursors.exported("ns", "r-1") == (7, "seven")
+        assert cursors.exported("other", "r-1") == (0, "")
         assert cursors.closed("ns", ["r-1", "r-2", "r-3"]) == {"r-2"}
         assert cursors.unfinished("ns") == [("w", "r-1")]
 
@@ -160,13 +206,20 @@ async def test_an_event_is_delivered_until_it_is_acknowledged(
 
     async def third_time(http: aiohttp.ClientSession, url: str, event: Mapping[str, Any]) -> bool:
         delivered.append(event)
-        return len(delivered) == 3
+        return len(delivered) % 3 == 0
 
     settings = Settings.from_environment(ENVIRONMENT | {"HARNESS_EXPORTER_STATE": str(tmp_path)})
     [transition] = Reader(RUN).read(history()[:1])
     async with new_session() as http:
-        await Sink(settings, Parts(deliver=third_time), http).put(transition)
-    assert delivered == [event_of(transition, "")] * 3
+        head = await Sink(settings, Parts(deliver=third_time), http).put(transition, "")
+    made = event_of(transition, "")
+    assert made is not None
+    twin = second_of(transition, made, "")
+    assert twin is not None
+    first = sealed(twin, GENESIS)
+    second = sealed(made, first["chainhash"])
+    assert delivered == [first] * 3 + [second] * 3
+    assert head == second["chainhash"]
 
 
 ENVIRONMENT = {

@@ -14,8 +14,7 @@ import msgspec
 from harness.checks.audit.schemas import misfits
 from harness.checks.check import Evidence
 from harness.checks.histories import remembered
-from harness.cloudevents import Event, Problem, parse
-from harness.cloudevents.rules import broken
+from harness.cloudevents import MUST, Event, Problem, parse
 from harness.contract.event_schemas import catalogue, older
 from harness.journal.records import AuditEvent
 
@@ -179,7 +178,7 @@ class _Fit(TypedDict):
 def parsed(record: AuditEvent) -> list[Event]:
     """The events in the bytes of one request; of one that was too large no byte was kept."""
     if record.status in _NOT_KEPT:
-        problem = broken("CONTRACT-7-size", "the sink refused it: more bytes than it takes")
+        problem = Problem("CONTRACT-7-size", MUST, "the sink refused it: more bytes than it takes")
         return [Event("unread", {}, None, (problem,))]
     return parse(record.headers, base64.b64decode(record.body))
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from harness.checks.audit.arrivals import Received, received, same_content
 from harness.checks.check import Evidence
 from harness.checks.histories import Run, Transition, remembered, runs
-from harness.contract.transitions import SECOND_FAMILY, change_types, state_types
+from harness.contract.transitions import change_types, second_types, state_types
 from harness.journal.records import AuditEvent, Decision, Effect, History, Operation
 
 MISSING: Final = "missing"
@@ -90,11 +90,10 @@ def meaning(parameters: Mapping[str, Any]) -> Meaning:
     prefix = parameters.get("event_type_prefix", "")
     final = parameters.get("activity_failed_event", "final") == "final"
     states = state_types(parameters)
-    second = SECOND_FAMILY if parameters.get("audit_family", "none") == "required" else {}
     return Meaning(
         types=_prefixed(prefix, states),
         changes=_prefixed(prefix, change_types(parameters)),
-        second=_prefixed(prefix, second),
+        second=_prefixed(prefix, second_types(parameters)),
         lag_ms=int(parameters.get("event_lag_ms", 30_000)),
         each_attempt="" if final else prefix + states["ACTIVITY_TASK_FAILED"],
     )

@@ -30,7 +30,7 @@ def by_run(evidence: Evidence) -> dict[str, list[Match]]:
 
 
 def events_of_a_run_are_ordered(evidence: Evidence) -> Finding:
-    """ADR, Events: "Workflow lifecycle events".
+    """ADR, Invariants: "CloudEvents-compatible audit events for workflow state transitions".
 
     Within each run, what orders the events (`sequence`, or `time` where that is declared) grows as
     the history does, from started to the end; `time` is that of the history's event, within the

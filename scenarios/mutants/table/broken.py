@@ -34,7 +34,11 @@ APPLIED_TWICE: Final = {
     "DUR-5": "a compensation is an effect too, and was applied twice",
     "INV-IDEM-11": "a retried activity whose effect was applied twice is no mere suspect",
 }
-COMPLETE: Final = {"INV-AUD-1": "it counts the events of all types"}
-BY_TYPE: Final = {
-    f"EVT-{number}": "each counts the events of its own type" for number in range(1, 7)
+COUNTING: Final = {
+    **{f"EVT-{number}": "each counts the events of its own type" for number in range(1, 10)},
+    "EVT-10": "it counts the events that the ADR's list leaves out",
+    "INV-AUD-8": "an event of a refused activity is among them",
+    "INV-AUD-9": "it counts the events of material changes",
 }
+COMPLETE: Final = {"INV-AUD-1": "it counts the events of all types"}
+CHAINED: Final = {"INV-AUD-7": "what was changed, added or left out breaks the chain"}

@@ -6,10 +6,13 @@ from typing import Final
 
 from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
-from scenarios.mutants.table.broken import BY_TYPE, broken_exporter, broken_worker, replayed
+from scenarios.mutants.table.broken import broken_exporter, broken_worker, replayed
 
 _WORKER: Final = ("INV-PDP-1", "INV-PDP-2", "INV-PDP-4", "INV-IDEM-4", "DUR-5", "DUR-7")
-_EXPORTER: Final = ("INV-AUD-1", "INV-AUD-2", *BY_TYPE)
+_EXPORTER: Final = (
+    *(f"INV-AUD-{number}" for number in (1, 2, 4, 5, 6, 7, 8, 9)),
+    *(f"EVT-{number}" for number in range(1, 14)),
+)
 
 EQUIVALENTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -75,6 +78,13 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         expected=_EXPORTER,
         defect="Each event is delivered several times, and not in order.",
         breakage=broken_exporter("twice-in-any-order"),
+        equivalent=True,
+    ),
+    Mutant(
+        name="sequence-counted-anew",
+        expected=_EXPORTER,
+        defect="The sequence has steps of seven and no leading zeros.",
+        breakage=broken_exporter("sequence-counted-anew"),
         equivalent=True,
     ),
 )
