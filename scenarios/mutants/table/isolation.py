@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
-from scenarios.mutants.table.broken import BY_TYPE, broken_exporter, broken_worker
+from scenarios.mutants.table.broken import COUNTING, broken_exporter, broken_worker
 
 RESULT_CACHED: Final = {
     "INV-ISO-8": "the twins have the same saga id",
@@ -23,7 +23,7 @@ ONE_NAMESPACE: Final = {
 MIXED_EVENTS: Final = {
     "INV-AUD-1": "an event of the wrong tenant is none of the right one's",
     "INV-AUD-2": "an event of the wrong tenant is none of the right one's",
-    **BY_TYPE,
+    **COUNTING,
 }
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
