@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
 from harness.catalogue import load_catalogue
+from harness.journal.records import Timing
 from harness.outcome import COUNTING_LEVELS
+from reports.sections.timing import suite_times
 from reports.standing import Board, Judged, Row, Statement, board
 from reports.trial import Trial
 
@@ -43,7 +47,16 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "harness": manifest.harness,
         "manifest_digest": manifest.digest,
         "problems": list(trial.problems),
+        "phases_s": _phases(trial),
+        "suites": [asdict(each) for each in suite_times(trial)],
     }
+
+
+def _phases(trial: Trial) -> dict[str, float]:
+    total: defaultdict[str, float] = defaultdict(float)
+    for timing in trial.journal.of(Timing):
+        total[timing.what] += timing.seconds
+    return dict(total)
 
 
 def _statement(statement: Statement) -> dict[str, Any]:
