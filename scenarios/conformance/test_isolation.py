@@ -53,10 +53,12 @@ SUITE = Suite(
     feeds=(
         "INV-ISO-1",
         "INV-ISO-2",
+        "INV-ISO-5",
         "INV-ISO-6",
         "INV-ISO-7",
         "INV-ISO-8",
         "INV-ISO-9",
+        "INV-ISO-10",
         "INV-ISO-11",
     ),
     cases=(
@@ -75,6 +77,16 @@ SUITE = Suite(
             name="inventory",
             feeds=("INV-ISO-1", "INV-ISO-2"),
             call="scenarios.conformance.acts.inventory:take_inventory",
+        ),
+        Act(
+            name="foreign-polls",
+            feeds=("INV-ISO-5",),
+            call="scenarios.conformance.acts.polls:poll_as_another",
+        ),
+        Act(
+            name="visibility-across",
+            feeds=("INV-ISO-10",),
+            call="scenarios.conformance.acts.visibility:look_across",
         ),
         Act(
             name="task-tokens",

@@ -390,3 +390,149 @@ def test_streams_that_the_harness_cannot_see_are_inconclusive() -> None:
 def test_events_of_one_tenant_alone_show_nothing() -> None:
     story = audited(lambda e: [e] if e["tenantid"] == "alpha" else [])
     assert story.judge(EVENTS).outcome is Outcome.INCONCLUSIVE
+
+
+# --- INV-ISO-5
+
+POLLS = BY_ID["INV-ISO-5"]
+
+
+def polls() -> Story:
+    """Each kind of task waits for each owner; the other polls first."""
+    story = Story()
+    for owner, other in (("alpha", "beta"), ("beta", "alpha")):
+        for kind in ("workflow task", "activity task", "sticky task"):
+            args = {"kind": kind, "owner": owner, "queue": f"q-{owner}"}
+            operation(story, "foreign-poll", {"delivered": ""}, tenant=other, args=args)
+            operation(story, "own-poll", {"delivered": f"w-{owner}"}, tenant=owner, args=args)
+    return story
+
+
+def test_polls_that_get_nothing_of_another_tenant_pass() -> None:
+    assert polls().judge(POLLS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("kind", ["workflow task", "activity task", "sticky task"])
+def test_a_task_that_another_tenant_got_fails(kind: str) -> None:
+    story = polls()
+    story.change(
+        Operation,
+        lambda op: {"result": {"delivered": "w" if op.args["kind"] == kind else ""}},
+        name="foreign-poll",
+        tenant="beta",
+    )
+    red = [name for name, outcome in clause_of(story, POLLS).items() if outcome is Outcome.FAIL]
+    assert red == [kind]
+
+
+def test_tasks_that_their_owner_did_not_get_show_nothing() -> None:
+    story = polls()
+    story.set(Operation, {"result": {"delivered": ""}}, name="own-poll", tenant="alpha")
+    assert story.judge(POLLS).outcome is Outcome.INCONCLUSIVE
+
+
+def test_polls_that_ended_unclear_show_nothing() -> None:
+    story = polls()
+    story.set(
+        Operation, {"ending": Ending.INFO, "result": None}, name="foreign-poll", tenant="beta"
+    )
+    assert story.judge(POLLS).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_kind_of_task_that_never_waited_shows_nothing() -> None:
+    story = polls()
+    story.records = [
+        r for r in story.records if getattr(r, "args", {}).get("kind") != "sticky task"
+    ]
+    verdict = story.judge(POLLS)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "sticky" in verdict.reason
+
+
+# --- INV-ISO-10
+
+VISIBILITY = BY_ID["INV-ISO-10"]
+
+
+def looked(foreign: int = 6) -> Story:
+    """Two tenants that look for their own runs and for each other's."""
+    story = shared_process()
+    runs = {t: [r for r in story.runs if r.tenant == t] for t in ("alpha", "beta")}
+    for asker in runs:
+        own = [[r.workflow_id, r.run_id, {"note": word(asker, "memo")}] for r in runs[asker]]
+        for of in runs:
+            for way in ("list", "page token", "count", "grouped count"):
+                counts = way in ("count", "grouped count")
+                many = len(own) if asker == of else 0
+                result = {"count": many, "groups": [many]} if counts else {"runs": own}
+                for number in range(1 if asker == of else foreign):
+                    operation(
+                        story, "visibility", result, tenant=asker,
+                        args={"way": way, "of": of, "query": f"{number}", "most": many},
+                    )  # fmt: skip
+    return story
+
+
+def seen(story: Story, way: str, result: Any, **fields: Any) -> Story:
+    """What alpha saw when it asked in one way for beta's runs."""
+    story.change(
+        Operation,
+        lambda op: (
+            {"result": result, **fields}
+            if op.args["way"] == way and op.args["of"] == "beta"
+            else {}
+        ),
+        name="visibility",
+        tenant="alpha",
+    )
+    return story
+
+
+def test_answers_without_another_tenants_runs_pass() -> None:
+    verdict = looked().judge(VISIBILITY)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+
+
+@pytest.mark.parametrize("way", ["list", "page token"])
+def test_a_listed_run_of_another_tenant_fails(way: str) -> None:
+    story = looked()
+    (run, *_) = (r for r in story.runs if r.tenant == "beta")
+    seen(story, way, {"runs": [["w", run.run_id, {}]]})
+    red = [n for n, outcome in clause_of(story, VISIBILITY).items() if outcome is Outcome.FAIL]
+    assert red == [way]
+
+
+def test_a_listed_canary_of_another_tenant_fails() -> None:
+    story = seen(looked(), "list", {"runs": [["w", "unknown", {"note": word("beta", "memo")}]]})
+    assert clause_of(story, VISIBILITY)["list"] is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("way", "result"),
+    [("count", {"count": 1, "groups": []}), ("grouped count", {"count": 0, "groups": [1]})],
+)
+def test_a_count_of_more_than_there_is_fails(way: str, result: dict[str, Any]) -> None:
+    assert clause_of(seen(looked(), way, result), VISIBILITY)["count"] is Outcome.FAIL
+
+
+def test_questions_that_were_refused_are_no_failure() -> None:
+    story = seen(looked(), "list", None, ending=Ending.FAIL, status="INVALID_ARGUMENT")
+    assert story.judge(VISIBILITY).outcome is Outcome.PASS
+    story = seen(looked(), "list", None, ending=Ending.INFO, status="INTERNAL")
+    assert story.judge(VISIBILITY).outcome is Outcome.PASS
+
+
+def test_questions_that_were_not_answered_or_not_asked_show_nothing() -> None:
+    story = seen(looked(), "list", None, ending=Ending.INFO, status="UNAVAILABLE")
+    assert story.judge(VISIBILITY).outcome is Outcome.INCONCLUSIVE
+    assert looked(foreign=1).judge(VISIBILITY).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_tenant_that_does_not_see_its_own_runs_shows_nothing() -> None:
+    story = looked()
+    story.change(
+        Operation,
+        lambda op: {"result": {"count": 0, "groups": [], "runs": []}},
+        name="visibility",
+    )
+    assert story.judge(VISIBILITY).outcome is Outcome.INCONCLUSIVE

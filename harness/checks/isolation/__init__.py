@@ -6,10 +6,12 @@ from harness.checks.check import Check
 from harness.checks.isolation.crossing import commands_do_not_cross
 from harness.checks.isolation.events import events_stay_with_their_tenant
 from harness.checks.isolation.namespaces import one_namespace_per_tenant
+from harness.checks.isolation.polls import workers_take_no_foreign_tasks
 from harness.checks.isolation.process import worker_processes_keep_tenants_apart
 from harness.checks.isolation.queues import one_task_queue_per_tenant
 from harness.checks.isolation.tokens import task_tokens_are_confined
 from harness.checks.isolation.twins import twins_do_not_mix
+from harness.checks.isolation.visibility import visibility_stays_with_its_tenant
 from harness.journal.records import (
     AuditEvent,
     Canary,
@@ -38,6 +40,12 @@ CHECKS: tuple[Check, ...] = (
         judge=one_task_queue_per_tenant,
     ),
     Check(
+        id="INV-ISO-5",
+        subject=Subject.ENGINE,
+        needs={Operation: 1},
+        judge=workers_take_no_foreign_tasks,
+    ),
+    Check(
         id="INV-ISO-6", subject=Subject.ENGINE, needs={Operation: 1}, judge=task_tokens_are_confined
     ),
     Check(
@@ -63,6 +71,12 @@ CHECKS: tuple[Check, ...] = (
         },
         judge=worker_processes_keep_tenants_apart,
         capabilities=frozenset({"several_tenants"}),
+    ),
+    Check(
+        id="INV-ISO-10",
+        subject=Subject.DEPLOYMENT,
+        needs={Canary: 2, Operation: 1, History: 2},
+        judge=visibility_stays_with_its_tenant,
     ),
     Check(
         id="INV-ISO-11",

@@ -36,6 +36,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         collateral=ONE_NAMESPACE,
     ),
     Mutant(
+        name="tasks-in-one-namespace",
+        expected=("INV-ISO-5",),
+        defect="The second tenant's workers poll in the first one's namespace.",
+        breakage=Breakage(tenants={"beta": {"namespace": "alpha"}}),
+        collateral={"INV-ISO-1": "it is one namespace", **ONE_NAMESPACE},
+    ),
+    Mutant(
+        name="lists-without-tenant",
+        expected=("INV-ISO-10",),
+        defect="The deployment lists and counts in the first tenant's namespace, whoever asks.",
+        breakage=Breakage(drive=("lists-without-tenant",)),
+    ),
+    Mutant(
         name="namespaces-nobody-declared",
         expected=("INV-ISO-1",),
         clause="namespace without a tenant",
