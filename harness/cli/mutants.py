@@ -8,31 +8,68 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
+from harness.catalogue import load_catalogue
 from harness.checks.table import TABLE
 from harness.cli.kill_matrix import as_json, as_text
-from harness.cli.settle import progress
+from harness.cli.settle import asked_ids, progress, suites
 from harness.errors import UsageError
 from harness.mutant import Mutant
 from harness.run.matrix import Matrix, proofs_of
-from harness.run.mutants import jobs_by_cores, run_mutants
+from harness.run.mutants import Run, jobs_by_cores, run_mutants
 from harness.run.request import Request
 from harness.target.model import Target
+from harness.target.parse import reference_target
+
+MATRIX: Final = "matrix.json"  # in the folder of --out
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the mutants, print the kill matrix."""
     if options.jobs < 0:
         raise UsageError(f"--jobs {options.jobs}: give a number above 0")
-    chosen = chosen_mutants(options.ids, options.profile, equivalents=options.equivalents)
-    matrix = with_proofs(
-        run_mutants(chosen, options.jobs or jobs_by_cores(), options.out, progress())
+    matrix = run_mutants(
+        Run(
+            mutants=chosen_mutants(options.ids, options.profile, equivalents=options.equivalents),
+            jobs=options.jobs or jobs_by_cores(),
+            out=options.out,
+            progress=progress(),
+            request_of=lambda mutant: request_of(mutant, full=options.full),
+            kept=lambda matrix: _keep(matrix, options.out),
+        )
     )
+    matrix = with_proofs(matrix)
+    _keep(matrix, options.out)
     print(json.dumps(as_json(matrix), indent=1) if options.format == "json" else as_text(matrix))
     return matrix.exit_code
+
+
+def _keep(matrix: Matrix, out: Path | None) -> None:
+    """Write what there is, so that a run that is killed has shown it."""
+    if out is not None:
+        draft = out / "matrix.draft"
+        draft.write_text(json.dumps(as_json(matrix), indent=1) + "\n")
+        draft.replace(out / MATRIX)
+
+
+def request_of(mutant: Mutant, *, full: bool) -> Request:
+    """What is asked of a mutant's platform: what its checks need, or the full profile."""
+    whole = full or not mutant.expected
+    request = Request(
+        arm=mutant.arm,
+        profile=mutant.profile,
+        target=reference_target(),
+        ours=True,
+        asked=asked_ids(mutant.profile, () if whole else mutant.expected),
+        parameters=load_catalogue().defaults,
+        suites=suites(mutant.arm),
+    )
+    request = _broken(mutant, request)
+    return replace(request, cases=()) if full else request
 
 
 def _table() -> Any:
@@ -91,7 +128,10 @@ def broken_as(name: str, request: Request) -> Request:
         raise UsageError(f"no mutant is called {name!r}{_close(name, mutants)}")
     if not request.ours:
         raise UsageError("mutants are of the reference platform; leave out --target")
-    mutant = mutants[name]
+    return _broken(mutants[name], request)
+
+
+def _broken(mutant: Mutant, request: Request) -> Request:
     return replace(
         request,
         breakage=mutant.breakage,

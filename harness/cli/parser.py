@@ -254,7 +254,8 @@ def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
         "prove the checks on platforms broken on purpose",
         """\
         Starts the reference platform once for each mutant, with that one defect, drives what
-        the expected check needs, and prints the kill matrix. A survivor is exit 1.""",
+        the expected check needs, and prints the kill matrix. A survivor is exit 1, and so is
+        a check that turns red without reason, on a mutant or on an equivalent.""",
     )
     parser.add_argument(
         "ids", nargs="*", metavar="ID", help="catalogue IDs or mutant names (default: the profile)"
@@ -273,7 +274,17 @@ def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="N",
         help="platforms at the same time (default: by the machine's cores)",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="keep the mutants' trials there")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="drive the whole profile against each mutant (hours): shows all collateral",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="keep the mutants' trials there, and matrix.json as far as it is",
+    )
     _format(parser)
 
 

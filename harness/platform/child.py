@@ -11,15 +11,27 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from harness.contract.ready import READY
 from harness.errors import EXIT_UNAVAILABLE, UnavailableError
+from harness.platform.forks import Forks
 from harness.platform.registry import Registry
 
 GUARD = Path(__file__).with_name("guard.py")
 TAIL_LINES = 12
 LONGEST_LINE = 4 << 20
+
+
+class Guarded(Protocol):
+    """A guard that was started, and through it its child's pipes."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
 
 
 class Child:
@@ -32,7 +44,7 @@ class Child:
     def __init__(
         self,
         role: str,
-        popen: subprocess.Popen[bytes],
+        popen: Guarded,
         pid: int,
         log: Path,
         lifeline: int,
@@ -158,11 +170,15 @@ class Child:
 
 
 class Children:
-    """All children of one supervisor. Use as an async context: leaving it ends every child."""
+    """All children of one supervisor. Use as an async context: leaving it ends every child.
 
-    def __init__(self, registry: Registry, logs: Path) -> None:
+    With `forks`, Python modules are forked from a process that has imported what they need.
+    """
+
+    def __init__(self, registry: Registry, logs: Path, forks: Forks | None = None) -> None:
         self._registry = registry
         self._logs = logs
+        self._forks = forks
         self._started: list[Child] = []
 
     async def start(
@@ -182,27 +198,13 @@ class Children:
         """
         lifeline_read, lifeline = os.pipe()
         report, report_write = os.pipe()
-        argv = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(GUARD),
-            str(lifeline_read),
-            str(report_write),
-            "--",
-            *command,
-        ]
+        whole = {
+            **({} if whole_env else os.environ),
+            "PYTHONUNBUFFERED": "1",
+            **(env or {}),
+        }
         try:
-            popen = subprocess.Popen(  # noqa: ASYNC220 - returns at once; the guard is small
-                argv,
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=cwd,
-                env={**({} if whole_env else os.environ), "PYTHONUNBUFFERED": "1", **(env or {})},
-                pass_fds=(lifeline_read, report_write),
-                start_new_session=True,
-            )
+            popen = self._guarded(command, whole, cwd, (lifeline_read, report_write), stdin)
         except OSError as error:
             os.close(report)
             os.close(lifeline)
@@ -222,6 +224,28 @@ class Children:
         child = Child(role, popen, pid, self._logs / f"{role}.log", lifeline, self._registry)
         self._started.append(child)
         return child
+
+    def _guarded(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path | None,
+        guard: tuple[int, int],
+        stdin: bool,
+    ) -> Guarded:
+        """Start a guard with its (lifeline, report), which starts the command."""
+        if self._forks is not None and self._forks.takes(command):
+            return self._forks.fork(command, env, cwd, guard, stdin=stdin)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(GUARD), *map(str, guard), "--", *command],
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=env,
+            pass_fds=guard,
+            start_new_session=True,
+        )
 
     async def stop_all(self) -> None:
         """End every child, the latest first, politely and then for certain."""

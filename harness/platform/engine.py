@@ -6,10 +6,24 @@ and visibility is limited to 10 calls a second: an SLO would then judge the limi
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from harness.errors import UnavailableError
+from harness.platform.child import Child, Children
+from harness.platform.ports import free_ports
+from harness.tools.temporal import find_temporal
+
+TRIES: Final = 3
+SERVES_WITHIN_S: Final = 20.0
+HTTP2_GREETING: Final = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+)  # empty settings
+HTTP2_FRAME_HEAD: Final = 9
 
 TUNED: Final[Mapping[str, Any]] = {
     "history.transferProcessorMaxPollRPS": 1000,
@@ -19,6 +33,7 @@ TUNED: Final[Mapping[str, Any]] = {
     "frontend.namespaceRPS.visibility": 500,
     "frontend.rps": 20000,
     "frontend.namespaceCount": 10000,
+    "frontend.rps.namespaceReplicationInducingAPIs": 1000,  # registering namespaces
     # keep dispatch of one queue in one place: four partitions only add hops at these rates
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
@@ -65,3 +80,40 @@ def engine_command(
     for key, value in {**TUNED, **dynamic_config}.items():
         command += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
     return command
+
+
+async def start_engine(
+    children: Children, dynamic_config: Mapping[str, Any], database: Path | None = None
+) -> tuple[Child, str]:
+    """A started engine that serves, and its address; raises `UnavailableError`."""
+    for _ in range(TRIES):
+        port, http_port, metrics_port = free_ports(3)
+        engine = await children.start(
+            "engine",
+            engine_command(
+                find_temporal(), port, http_port, metrics_port, dynamic_config, database
+            ),
+        )
+        if await _serves(engine, port):
+            return engine, f"127.0.0.1:{port}"
+        await engine.kill()
+    raise UnavailableError(f"engine: does not start{engine.tail()}")
+
+
+async def _serves(engine: Child, port: int) -> bool:
+    """Wait until the engine serves; False if it ends instead, or never does.
+
+    It looks for further ports itself, and ends when another process was quicker to take one; that
+    it accepts a connection says nothing yet.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SERVES_WITHIN_S):
+            while engine.running:
+                with contextlib.suppress(OSError, EOFError):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    with contextlib.closing(writer):
+                        writer.write(HTTP2_GREETING)
+                        await reader.readexactly(HTTP2_FRAME_HEAD)
+                        return True
+                await asyncio.sleep(0.02)
+    return False

@@ -12,10 +12,18 @@ import select
 import signal
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # it starts in milliseconds because it imports next to nothing
+    from collections.abc import Callable
+    from typing import NoReturn
+
 
 def main(argv: list[str]) -> int:
-    lifeline, report = int(argv[1]), int(argv[2])
-    command = argv[4:]
+    return guarded(lambda: _become(argv[4:]), int(argv[1]), int(argv[2]))
+
+
+def guarded(become: "Callable[[], NoReturn]", lifeline: int, report: int) -> int:
+    """Fork a child that goes on as `become`, and watch it to its end; its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     wakeup, woken = os.pipe()
@@ -24,7 +32,8 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     child = os.fork()
     if child == 0:
-        _become(command, lifeline, report)
+        _begin(lifeline, report)
+        become()
     _lead_a_group(child)
     _report(child, report)
     _drop_standard_streams()
@@ -47,12 +56,17 @@ def _report(child: int, report: int) -> None:
     os.close(report)
 
 
-def _become(command: list[str], lifeline: int, report: int) -> None:
+def _begin(lifeline: int, report: int) -> None:
+    """In the child: a group of its own, and nothing of the guard's."""
     _lead_a_group(0)
     os.close(lifeline)
     os.close(report)
+    signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+
+
+def _become(command: list[str]) -> "NoReturn":
     try:
         os.execvp(command[0], command)
     except OSError as error:

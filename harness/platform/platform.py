@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import json
 import os
@@ -22,25 +20,20 @@ from harness.journal.records import Log, Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
 from harness.platform.breakage import Breakage
 from harness.platform.child import Child, Children
-from harness.platform.engine import engine_command
-from harness.platform.ports import free_ports
+from harness.platform.engine import start_engine
 from harness.tap.messages import Addresses as TapAddresses
 from harness.target.model import Target, environment
-from harness.tools.temporal import find_temporal
 
 DOUBLES_READY_S = 15.0
 TAP_READY_S = 30.0
-ENGINE_TRIES = 3
-ENGINE_SERVES_S = 20.0
-HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # and empty settings
-HTTP2_FRAME_HEAD = 9
 PDP_DEADLINE_MS = 1000
 
 
 class Platform:
     """Starts, kills and restarts the parts of a platform, and records what it does.
 
-    `record` is the supervisor's segment. Everything that was started ends with `children`.
+    `segment` is the supervisor's, `engine_at` an embedded engine that runs already. Everything that
+    was started ends with `children`.
     """
 
     def __init__(
@@ -55,6 +48,7 @@ class Platform:
         *,
         ours: bool,
         trial_id: str,
+        engine_at: str = "",
     ) -> None:
         self.target = target
         self.breakage = breakage
@@ -63,7 +57,7 @@ class Platform:
         self.progress = progress
         self.ours = ours
         self.trial_id = trial_id
-        self.address = target.engine.address or ""
+        self.address = engine_at or target.engine.address or ""
         self.workers: dict[str, Child] = {}
         self.lacks: list[str] = list(target.worker.lacks)
         self.doubles: Addresses | None = None
@@ -90,21 +84,13 @@ class Platform:
         )
 
     async def start_engine(self, database: Path | None = None) -> None:
-        """Start the embedded engine; a target with an address of its own needs none."""
-        if not self.target.engine.embedded:
+        """Start the embedded engine, unless there is an engine already."""
+        if self.address:
             return
-        for _ in range(ENGINE_TRIES):
-            port, http_port, metrics_port = free_ports(3)
-            command = engine_command(
-                find_temporal(), port, http_port, metrics_port, self.breakage.engine, database
-            )
-            self.engine = engine = await self._children.start("engine", command)
-            self.address = f"127.0.0.1:{port}"
-            if await _serves(engine, port):
-                self.happened(engine, "started")
-                return
-            await engine.kill()
-        raise UnavailableError(f"engine: does not start{engine.tail()}")
+        self.engine, self.address = await start_engine(
+            self._children, self.breakage.engine, database
+        )
+        self.happened(self.engine, "started")
 
     async def start_doubles(self) -> Addresses:
         """Start the instruments: PDP, services, audit sink, all in one process."""
@@ -325,22 +311,3 @@ class Platform:
 
 def _cwd(given: str | None) -> Path | None:
     return Path(given) if given else None
-
-
-async def _serves(engine: Child, port: int) -> bool:
-    """Wait until the engine serves; False if it ends instead, or never does.
-
-    It looks for further ports itself, and ends when another process was quicker to take one; that
-    it accepts a connection says nothing yet.
-    """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ENGINE_SERVES_S):
-            while engine.running:
-                with contextlib.suppress(OSError, EOFError):
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                    with contextlib.closing(writer):
-                        writer.write(HTTP2_GREETING)
-                        await reader.readexactly(HTTP2_FRAME_HEAD)
-                        return True
-                await asyncio.sleep(0.02)
-    return False

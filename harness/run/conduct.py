@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from harness.journal.manifest import COMPLETE, INTERRUPTED, WHY_ENDED, Manifest
 from harness.journal.records import Timing, now
 from harness.journal.write import SegmentWriter
 from harness.platform.child import Children
+from harness.platform.forks import Forks
 from harness.platform.platform import Platform
 from harness.platform.registry import Registry, sweep
 from harness.run.request import Request
@@ -41,6 +43,19 @@ class Ended:
     def __init__(self, folder: Path, ended: str) -> None:
         self.folder = folder
         self.ended = ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a trial's processes are known and keep their state, and what it shares with others.
+
+    `engine_at` is an embedded engine that runs already, `forks` where Python programs start fast.
+    """
+
+    registry: Registry
+    folder: Path
+    engine_at: str = ""
+    forks: Forks | None = None
 
 
 def conduct(request: Request, arm: Arm) -> Ended:
@@ -61,8 +76,34 @@ def conduct(request: Request, arm: Arm) -> Ended:
 async def _conduct(request: Request, arm: Arm, trial: Trial) -> Ended:
     begun = _begun(request, trial)
     trial.begin(begun)
-    work = asyncio.create_task(_platform(request, arm, trial))
+    work = asyncio.create_task(_alone(request, arm, trial))
     _cancel_on_signals(work)
+    return await _sealing(request, trial, begun, work)
+
+
+async def conducted(request: Request, arm: Arm, site: Site) -> Ended:
+    """The same as `conduct` for one of several trials of a process, at a site they share.
+
+    A cancelled one is sealed as interrupted, and cancelled.
+    """
+    trial = open_trial(request.arm, request.out)
+    try:
+        begun = _begun(request, trial)
+        trial.begin(begun)
+        work = asyncio.create_task(_platform(request, arm, trial, site))
+        ended = await _sealing(request, trial, begun, work)
+    finally:
+        trial.release()
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return ended
+
+
+async def _sealing(
+    request: Request, trial: Trial, begun: Manifest, work: asyncio.Task[dict[str, str]]
+) -> Ended:
+    """Wait for a trial's work, and seal the trial whatever became of it."""
     try:
         not_driven = await work
     except asyncio.CancelledError:
@@ -134,20 +175,26 @@ def _cancel_on_signals(work: asyncio.Task[Any]) -> None:
         loop.add_signal_handler(number, interrupt)
 
 
-async def _platform(request: Request, arm: Arm, trial: Trial) -> dict[str, str]:
-    registry = Registry(cache_folder() / "running")
-    with contextlib.closing(registry), _closed(_segment(trial)) as segment:
-        async with Children(registry, trial.logs) as children:
+async def _alone(request: Request, arm: Arm, trial: Trial) -> dict[str, str]:
+    with contextlib.closing(Registry(cache_folder() / "running")) as registry:
+        site = Site(registry=registry, folder=registry.folder)
+        return await _platform(request, arm, trial, site)
+
+
+async def _platform(request: Request, arm: Arm, trial: Trial, site: Site) -> dict[str, str]:
+    with _closed(_segment(trial)) as segment:
+        async with Children(site.registry, trial.logs, site.forks) as children:
             platform = Platform(
                 request.target,
                 request.breakage,
                 children,
                 segment,
                 trial.folder,
-                registry.folder,
+                site.folder,
                 request.progress,
                 ours=request.ours,
                 trial_id=trial.id,
+                engine_at=site.engine_at,
             )
             return await arm(platform, trial, children)
 

@@ -1,82 +1,152 @@
-"""Running mutants: each a platform of its own, several at the same time, every check on each.
+"""Running mutants: several at the same time, as tenants of one engine, every check on each.
 
 A mutant's platform is driven with what its expected checks need. Then all checks of its profile
 judge what was recorded: one that turns red without being expected, or declared as collateral, has
-raised a false alarm.
+raised a false alarm. Each mutant has namespaces, doubles, worker, exporter and drive of its own;
+one that breaks the engine has an engine of its own. Mutants of other arms are commands.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from harness.catalogue import load_catalogue
 from harness.checks.table import PROFILES, TABLE
 from harness.checks.verdict import Verdict, judge
-from harness.errors import EvidenceError, HarnessError, UnavailableError, UsageError
+from harness.errors import HarnessError, UnavailableError, UsageError
 from harness.journal.read import Journal, read_trial
 from harness.mutant import Mutant
 from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
 from harness.platform.child import Child, Children
+from harness.platform.engine import start_engine
+from harness.platform.forks import Forks
 from harness.platform.registry import Registry, sweep
+from harness.run.conduct import Site, conducted
 from harness.run.matrix import Fate, Matrix, Row, row_of
-from harness.run.request import Progress
+from harness.run.request import Progress, Request
+from harness.run.verify import conformance
+from harness.target.model import Target
 from harness.tools.cache import cache_folder
 
-RUN_WITHIN_S: Final = 300.0
+RUN_WITHIN_S: Final = 400.0
 ENDS_WITHIN_S: Final = 15.0
+FORKS_WITHIN_S: Final = 30.0
 _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
+# what the processes of a platform import, once for all mutants
+IMPORTED: Final = (
+    "harness.doubles.instruments",
+    "harness.drive.cases",
+    "harness.drive.evidence",
+    "harness.replay.capture",
+    "harness.replay.compare",
+    "scenarios.mutants.worker",
+    "scenarios.mutants.exporter",
+    "uvloop",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What to run and how: `request_of` is what is asked of a mutant's platform, `out` where the
+    trials are kept, `kept` is called with all rows after each."""
+
+    mutants: Sequence[Mutant]
+    jobs: int
+    out: Path | None
+    progress: Progress
+    request_of: Callable[[Mutant], Request]
+    kept: Callable[[Matrix], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What the mutants share."""
+
+    registry: Registry
+    children: Children
+    engine_at: str
+    forks: Forks
 
 
 def jobs_by_cores() -> int:
     """How many platforms at the same time: they wait more than they work."""
-    return 1 + (os.cpu_count() or 1)
+    return 2 + (os.cpu_count() or 1)
 
 
-def run_mutants(
-    mutants: Sequence[Mutant], jobs: int, out: Path | None, progress: Progress
-) -> Matrix:
+def run_mutants(run: Run) -> Matrix:
     """Run every mutant and judge it; ends early, with the rows there are, on SIGINT or SIGTERM.
 
-    The trials are kept below `out`, if it is given; raises `UsageError` if some are there already,
-    `UnavailableError` if it cannot be written.
+    Raises `UsageError` if there are trials in `out` already, `UnavailableError` if it cannot be
+    written.
     """
     for line in sweep(cache_folder() / "running"):
-        progress(line)
-    return asyncio.run(_run(mutants, jobs, out, progress))
+        run.progress(line)
+    return asyncio.run(_run(run))
 
 
-async def _run(
-    mutants: Sequence[Mutant], jobs: int, out: Path | None, progress: Progress
-) -> Matrix:
+async def _run(run: Run) -> Matrix:
     began = time.monotonic()
     registry = Registry(cache_folder() / "running")
-    folder = out or registry.folder / "trials"
+    folder = run.out or registry.folder / "trials"
     logs = folder / "logs"
     rows: dict[str, Row] = {}
+
+    def matrix() -> Matrix:
+        return Matrix(
+            rows=tuple(rows[m.name] for m in run.mutants if m.name in rows),
+            seconds=time.monotonic() - began,
+            interrupted=len(rows) < len(run.mutants),
+        )
+
+    def done(row: Row) -> None:
+        rows[row.mutant.name] = row
+        run.progress(_line(row))
+        run.kept(matrix())
+
+    async def all_of_it(children: Children) -> None:
+        await _all(run, folder, await _cluster(registry, children), done)
+
     try:
         _make(logs)
         async with Children(registry, logs) as children:
-            work = asyncio.create_task(_all(mutants, jobs, folder, children, rows, progress))
+            work = asyncio.create_task(all_of_it(children))
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, work.cancel)
             try:
                 await work
             except asyncio.CancelledError:
-                progress("interrupted; ending the platforms")
+                run.progress("interrupted; ending the platforms")
     finally:
         registry.close()
-    return Matrix(
-        rows=tuple(rows[m.name] for m in mutants if m.name in rows),
-        seconds=time.monotonic() - began,
-        interrupted=len(rows) < len(mutants),
+    return matrix()
+
+
+def _line(row: Row) -> str:
+    what = ", ".join(row.mutant.expected) or f"all of {row.mutant.profile}"
+    return f"{row.fate.value:12} {row.mutant.name} ({what}), {row.seconds:.0f} s"
+
+
+async def _cluster(registry: Registry, children: Children) -> Cluster:
+    """The engine and the fork server."""
+    path = registry.folder / "forks"
+    server = await children.start(
+        "fork-server",
+        [sys.executable, "-m", "harness.platform.fork_server", str(path), *IMPORTED],
     )
+    _, address = await start_engine(children, {})
+    await server.ready(FORKS_WITHIN_S, "the mutants' platforms are started by it")
+    return Cluster(registry=registry, children=children, engine_at=address, forks=Forks(path))
 
 
 def _make(folder: Path) -> None:
@@ -93,67 +163,79 @@ def _make(folder: Path) -> None:
         ) from None
 
 
-async def _all(
-    mutants: Iterable[Mutant],
-    jobs: int,
-    folder: Path,
-    children: Children,
-    rows: dict[str, Row],
-    progress: Progress,
-) -> None:
-    waiting = list(reversed(list(mutants)))
+async def _all(run: Run, folder: Path, cluster: Cluster, done: Callable[[Row], None]) -> None:
+    """Run each mutant, the longest first."""
+    waiting = sorted(run.mutants, key=_expense)
 
     async def work() -> None:
         while waiting:
             mutant = waiting.pop()
-            row = rows[mutant.name] = await _one(mutant, folder / mutant.name, children)
-            progress(
-                f"{row.fate.value:12} {mutant.name} ({', '.join(mutant.expected)}), "
-                f"{row.seconds:.0f} s"
-            )
+            done(await _one(mutant, run, folder / mutant.name, cluster))
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(jobs):
-                group.create_task(work())
-    except* HarnessError as problems:
-        raise problems.exceptions[0] from None
+    async with asyncio.TaskGroup() as group:
+        for _ in range(run.jobs):
+            group.create_task(work())
 
 
-async def _one(mutant: Mutant, folder: Path, children: Children) -> Row:
+def _expense(mutant: Mutant) -> tuple[bool, bool, int]:
+    """What is driven with more takes longer."""
+    return not mutant.expected, not mutant.cases, len(mutant.expected)
+
+
+async def _one(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> Row:
     began = time.monotonic()
-    child = await children.start(
-        mutant.name,
-        [
-            sys.executable,
-            "-m",
-            "harness",
-            mutant.arm,
-            "--mutant",
-            mutant.name,
-            "--no-show",
-            "--out",
-            str(folder),
-            *_asking(mutant),
-        ],
+    drive = _driven if mutant.arm == "verify" else _commanded
+    try:
+        why = await drive(mutant, run, folder, cluster)
+        journal = await asyncio.to_thread(read_trial, folder) if not why else None
+    except (HarnessError, TimeoutError) as error:
+        why = str(error) or f"did not end within {RUN_WITHIN_S:g} s"
+    seconds = time.monotonic() - began
+    if why or journal is None:
+        return Row(mutant=mutant, fate=Fate.NOT_RUN, seconds=seconds, reasons=(why,))
+    row = row_of(mutant, await asyncio.to_thread(_verdicts, mutant, journal), seconds)
+    if run.out is None:
+        shutil.rmtree(folder, ignore_errors=True)  # all of them together may be large
+    return row
+
+
+async def _driven(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> str:
+    """One trial of the conformance arm; says why there is none."""
+    asked = run.request_of(mutant)
+    request = replace(asked, out=folder, target=_in_own_namespaces(asked.target, mutant.name))
+    site = Site(
+        registry=cluster.registry,
+        folder=cluster.registry.folder / mutant.name,
+        engine_at="" if mutant.breakage.engine else cluster.engine_at,
+        forks=cluster.forks if mutant.forked else None,
+    )
+    site.folder.mkdir()
+    async with asyncio.timeout(RUN_WITHIN_S):
+        await conducted(request, conformance(request), site)
+    return ""
+
+
+def _in_own_namespaces(target: Target, name: str) -> Target:
+    return msgspec.structs.replace(
+        target,
+        tenants=tuple(
+            msgspec.structs.replace(tenant, namespace=f"{name}.{tenant.namespace}")
+            for tenant in target.tenants
+        ),
+    )
+
+
+async def _commanded(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> str:
+    """One trial of another arm, by its command; says why there is none."""
+    options = ["--mutant", mutant.name, "--no-show", "--out", str(folder), *mutant.options]
+    child = await cluster.children.start(
+        mutant.name, [sys.executable, "-m", "harness", mutant.arm, *options]
     )
     code = await child.wait(RUN_WITHIN_S)
-    seconds = time.monotonic() - began
-    if code not in _JUDGED:
-        await child.stop(ENDS_WITHIN_S)
-        return Row(mutant=mutant, fate=Fate.NOT_RUN, seconds=seconds, reasons=(_why(child, code),))
-    try:
-        journal = await asyncio.to_thread(read_trial, folder)
-    except EvidenceError as error:
-        return Row(mutant=mutant, fate=Fate.NOT_RUN, seconds=seconds, reasons=(str(error),))
-    return row_of(mutant, await asyncio.to_thread(_verdicts, mutant, journal), seconds)
-
-
-def _asking(mutant: Mutant) -> tuple[str, ...]:
-    """What is asked of its arm: only `verify` can be asked for a part of its profile."""
-    if mutant.arm == "verify":
-        return ("--profile", mutant.profile, *mutant.options, *mutant.expected)
-    return mutant.options
+    if code in _JUDGED:
+        return ""
+    await child.stop(ENDS_WITHIN_S)
+    return _why(child, code)
 
 
 def _why(child: Child, code: int | None) -> str:

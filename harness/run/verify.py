@@ -15,7 +15,7 @@ from harness.errors import DriveError, UnavailableError
 from harness.journal.records import Subject
 from harness.platform.child import Children
 from harness.platform.platform import Platform
-from harness.run.conduct import Ended, conduct, timed
+from harness.run.conduct import Arm, Ended, conduct, timed
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
 from harness.scenario import not_allowed
@@ -30,6 +30,11 @@ SCANNED = frozenset({"INV-PDP-13"})
 
 def verify(request: Request) -> Ended:
     """One conformance trial, sealed."""
+    return conduct(with_generators(request), conformance(request))
+
+
+def conformance(request: Request) -> Arm:
+    """The arm that a request asks for."""
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
         request.progress("starting the engine and the doubles")
@@ -43,18 +48,20 @@ def verify(request: Request) -> Ended:
             await platform.stop()
         return _not_driven(request) | await _replay(request, platform, trial, children)
 
-    return conduct(replace(request, environment=_generators(request)), arm)
+    return arm
 
 
-def _generators(request: Request) -> dict[str, str]:
-    """What draws sagas, with its version: the same seed gives the same ones by the same."""
+def with_generators(request: Request) -> Request:
+    """The request that says what draws sagas, with its version: the same seed gives the same ones
+    by the same."""
     suites = [importlib.import_module(name).SUITE for name in request.suites]
     drawing = importlib.metadata.version("hypothesis")
-    return {
+    generators = {
         f"generator of {suite.name}": f"{suite.generated.version}, hypothesis {drawing}"
         for suite in suites
         if suite.generated is not None
     }
+    return replace(request, environment=generators)
 
 
 def _not_driven(request: Request) -> dict[str, str]:

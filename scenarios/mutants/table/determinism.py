@@ -79,6 +79,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         expected=("INV-DET-4",),
         defect="Workflow code looks at a hash that differs from process to process.",
         breakage=broken_worker("hash-seed"),
+        forked=False,
         cases=("plain", "timers", "signals"),
         parameters=STUCK,
     ),
