@@ -42,6 +42,7 @@ from harness.tools.cache import cache_folder
 RUN_WITHIN_S: Final = 400.0
 ENDS_WITHIN_S: Final = 15.0
 FORKS_WITHIN_S: Final = 30.0
+HEAVY_IDS: Final = 3
 _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
 # what the processes of a platform import, once for all mutants
 IMPORTED: Final = (
@@ -164,22 +165,26 @@ def _make(folder: Path) -> None:
 
 
 async def _all(run: Run, folder: Path, cluster: Cluster, done: Callable[[Row], None]) -> None:
-    """Run each mutant, the longest first."""
-    waiting = sorted(run.mutants, key=_expense)
+    """Run each mutant, beginning with the longest, of which one runs at a time: several would
+    starve each other, and what is measured in them."""
+    heavy = sorted((m for m in run.mutants if _heavy(m)), key=lambda m: len(m.expected))
+    light = [mutant for mutant in run.mutants if not _heavy(mutant)]
 
-    async def work() -> None:
-        while waiting:
-            mutant = waiting.pop()
-            done(await _one(mutant, run, folder / mutant.name, cluster))
+    async def work(*queues: list[Mutant]) -> None:
+        for queue in queues:
+            while queue:
+                mutant = queue.pop(0)
+                done(await _one(mutant, run, folder / mutant.name, cluster))
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(run.jobs):
-            group.create_task(work())
+        group.create_task(work(heavy, light))
+        for _ in range(run.jobs - 1):
+            group.create_task(work(light))
 
 
-def _expense(mutant: Mutant) -> tuple[bool, bool, int]:
-    """What is driven with more takes longer."""
-    return not mutant.expected, not mutant.cases, len(mutant.expected)
+def _heavy(mutant: Mutant) -> bool:
+    """Whether it is driven with most of its profile."""
+    return not mutant.expected or (len(mutant.expected) > HEAVY_IDS and not mutant.cases)
 
 
 async def _one(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> Row:
