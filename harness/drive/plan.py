@@ -57,6 +57,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     horizon_s: float = 60.0
     event_lag_ms: int = 30_000
+    removal_s: float = 30.0
     audited: list[str] = []
     audited_twice: list[str] = []
     defects: list[str] = []

@@ -50,6 +50,7 @@ async def start_drive(
         event_lag_ms=int(request.parameters["event_lag_ms"]) if request.target.exporter else 0,
         audited=sorted({**state_types(request.parameters), **change_types(request.parameters)}),
         audited_twice=sorted(second_types(request.parameters)),
+        removal_s=float(request.parameters["tenant_removal_s"]),
         cases=list(request.cases),
         given=list(request.given),
         defects=list(request.breakage.drive),

@@ -40,6 +40,7 @@ FaultKind: TypeAlias = Literal[
     "pdp-failure-modes",
     "service-faults",
     "rpc-faults",
+    "throwaway-tenants",
 ]
 Breakage: TypeAlias = Literal[
     "link-cut",
@@ -48,6 +49,7 @@ Breakage: TypeAlias = Literal[
     "pdp-failure-modes",
     "service-faults",
     "rpc-faults",
+    "throwaway-tenants",
     "load",
 ]
 Capability: TypeAlias = Literal[

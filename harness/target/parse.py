@@ -81,6 +81,7 @@ def reference_target() -> Target:
                 "pdp-failure-modes",
                 "service-faults",
                 "rpc-faults",
+                "throwaway-tenants",
             ),
             load=LoadLimit(max_rate_per_s=1000.0),
         ),

@@ -60,6 +60,7 @@ SUITE = Suite(
         "INV-ISO-9",
         "INV-ISO-10",
         "INV-ISO-11",
+        "INV-ISO-15",
     ),
     cases=(
         *TWINS,
@@ -87,6 +88,12 @@ SUITE = Suite(
             name="visibility-across",
             feeds=("INV-ISO-10",),
             call="scenarios.conformance.acts.visibility:look_across",
+        ),
+        Act(
+            name="tenant-lifecycle",
+            feeds=("INV-ISO-15",),
+            breaks=frozenset({"throwaway-tenants"}),
+            call="scenarios.conformance.acts.lifecycle:live_and_die",
         ),
         Act(
             name="task-tokens",

@@ -59,7 +59,7 @@ FAMILIES = {
 
 # numbers of the ids that a check judges
 CHECKED = {
-    "INV-ISO": (1, 2, 5, 6, 7, 8, 9, 10, 11),
+    "INV-ISO": (1, 2, 5, 6, 7, 8, 9, 10, 11, 15),
     "INV-PDP": (1, 2, 3, 4, 10, 13),
     "INV-IDEM": (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12),
     "INV-DET": (1, 2, 4),

@@ -12,6 +12,7 @@ import pytest
 
 from harness.checks.check import Check
 from harness.checks.isolation import CHECKS
+from harness.checks.isolation.lifecycle import ASKED, OLD
 from harness.checks.isolation.process import PLACES
 from harness.checks.verdict import Verdict, judge
 from harness.contract.canaries import POSITIONS, canary
@@ -536,3 +537,67 @@ def test_a_tenant_that_does_not_see_its_own_runs_shows_nothing() -> None:
         name="visibility",
     )
     assert story.judge(VISIBILITY).outcome is Outcome.INCONCLUSIVE
+
+
+# --- INV-ISO-15
+
+LIFECYCLE = BY_ID["INV-ISO-15"]
+
+
+def lived() -> Story:
+    """A tenant that was seen alive, went, and left nothing to the next one."""
+    story = Story()
+    phases = {"alive": OLD, **ASKED}
+    for phase, asked in phases.items():
+        for what in asked:
+            refused = phase in ("deprecated", "deleted")
+            operation(
+                story, "tenant-lifecycle",
+                None if refused else {"seen": ["old"] if phase == "alive" else ["new"]},
+                ending=Ending.FAIL if refused else Ending.OK,
+                args={"phase": phase, "what": what, "old": ["old"]},
+            )  # fmt: skip
+    return story
+
+
+def asked_again(story: Story, phase: str, what: str, **fields: Any) -> Story:
+    story.change(
+        Operation,
+        lambda op: fields if (op.args["phase"], op.args["what"]) == (phase, what) else {},
+        name="tenant-lifecycle",
+    )
+    return story
+
+
+def test_a_tenant_that_leaves_nothing_passes() -> None:
+    assert lived().judge(LIFECYCLE).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("phase", "what", "clause"),
+    [
+        ("deprecated", "start", "deprecated tenant starts"),
+        *(("deleted", what, "deleted tenant is served") for what in ASKED["deleted"]),
+        *(("recycled", what, "recycled name shows the old tenant") for what in OLD),
+    ],
+)
+def test_what_outlives_its_tenant_fails(phase: str, what: str, clause: str) -> None:
+    story = asked_again(lived(), phase, what, ending=Ending.OK, result={"seen": ["old"]})
+    red = [n for n, outcome in clause_of(story, LIFECYCLE).items() if outcome is Outcome.FAIL]
+    assert red == [clause]
+
+
+@pytest.mark.parametrize(
+    ("phase", "what", "fields"),
+    [
+        ("alive", "list", {"result": {"seen": []}}),
+        ("deleted", "poll", {"ending": Ending.INFO}),
+        ("recycled", "start", {"ending": Ending.FAIL}),
+        ("recycled", "list", {"ending": Ending.FAIL}),
+    ],
+)
+def test_a_life_that_was_not_seen_whole_shows_nothing(
+    phase: str, what: str, fields: dict[str, Any]
+) -> None:
+    story = asked_again(lived(), phase, what, **fields)
+    assert story.judge(LIFECYCLE).outcome is Outcome.INCONCLUSIVE

@@ -354,7 +354,8 @@ BAD: dict[str, tuple[str, list[str]]] = {
         section("allow: {faults: [link-cutt]}"),
         [
             "line 8: allow.faults[0]: not a valid choice; did you mean link-cut? choices: "
-            "kill-exporter, kill-worker, link-cut, pdp-failure-modes, rpc-faults, service-faults"
+            "kill-exporter, kill-worker, link-cut, pdp-failure-modes, rpc-faults, service-faults, "
+            "throwaway-tenants"
         ],
     ),
     "named twice": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.checks.check import Check
 from harness.checks.isolation.crossing import commands_do_not_cross
 from harness.checks.isolation.events import events_stay_with_their_tenant
+from harness.checks.isolation.lifecycle import nothing_outlives_its_tenant
 from harness.checks.isolation.namespaces import one_namespace_per_tenant
 from harness.checks.isolation.polls import workers_take_no_foreign_tasks
 from harness.checks.isolation.process import worker_processes_keep_tenants_apart
@@ -83,5 +84,11 @@ CHECKS: tuple[Check, ...] = (
         subject=Subject.EXPORTER,
         needs={Canary: 2, AuditEvent: 1, History: 2},
         judge=events_stay_with_their_tenant,
+    ),
+    Check(
+        id="INV-ISO-15",
+        subject=Subject.DEPLOYMENT,
+        needs={Operation: 1},
+        judge=nothing_outlives_its_tenant,
     ),
 )

@@ -49,6 +49,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         breakage=Breakage(drive=("lists-without-tenant",)),
     ),
     Mutant(
+        name="tenant-not-deleted",
+        expected=("INV-ISO-15",),
+        defect="A tenant that leaves is taken off the books, and its namespace stays.",
+        breakage=Breakage(drive=("tenant-not-deleted", "tenant-not-deprecated")),
+        parameters={"tenant_removal_s": 2},
+    ),
+    Mutant(
         name="namespaces-nobody-declared",
         expected=("INV-ISO-1",),
         clause="namespace without a tenant",
