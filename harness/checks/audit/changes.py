@@ -63,7 +63,7 @@ def _happened(evidence: Evidence) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     for run in runs(evidence).values():
         for each in run.transitions:
-            if each.event_id > run.reset_event_id or each.event_id == run.reset_event_id:
+            if each.event_id >= run.reset_event_id:  # what is before it was copied
                 counts[each.type] = counts.get(each.type, 0) + 1
     return counts
 
