@@ -33,6 +33,12 @@ SUITE = Suite(
             call="scenarios.conformance.acts.changes:change_runs",
         ),
         Act(
+            name="replayed-runs-reported",
+            feeds=("INV-AUD-4",),
+            when="after",
+            call="scenarios.conformance.acts.changes:await_reports",
+        ),
+        Act(
             name="exporter-killed",
             feeds=("INV-AUD-1", "INV-AUD-7"),
             call="scenarios.conformance.acts.changes:kill_exporter",

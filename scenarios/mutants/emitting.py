@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.common import RawValue
 
 from scenarios.reference.activities import Outside, perform
@@ -49,6 +49,7 @@ async def reporting_each_attempt(outside: Outside, call: Call) -> dict[str, Any]
         _emit(
             "activity.failed",
             tenant=call.tenant,
+            namespace=activity.info().workflow_namespace,
             workflow_id=call.workflow_id,
             run_id=call.run_id,
             event_id=0,
@@ -62,7 +63,7 @@ def _emit(name: str, **data: Any) -> None:
     event: Mapping[str, Any] = {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
-        "source": "urn:worker",
+        "source": f"urn:worker:{data['namespace']}",
         "type": name,
         "time": datetime.now(UTC).isoformat(),
         "datacontenttype": "application/json",

@@ -264,6 +264,19 @@ def second_only(outcome: str, change: Change) -> Parts:
     return Parts(second_of=second)
 
 
+def prefixed(prefix: str, when: When = always, deliver: Deliver = deliver, **more: str) -> Parts:
+    """A prefix before the types of both families, and more attributes."""
+
+    def change(event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, **more, "type": prefix + event["type"]}
+
+    def second(transition: Transition, event: Event, _: str) -> dict[str, Any] | None:
+        made = second_of(transition, dict(event), "")
+        return change(made) if made and when(transition) else made
+
+    return Parts(event_of=events(change, when), second_of=second, deliver=deliver)
+
+
 PARTS: Final[Mapping[str, Parts]] = {
     "one-in-seven-dropped": Parts(event_of=events(drop, one_in_seven)),
     "each-again-with-new-id": Parts(deliver=each_again),
@@ -304,6 +317,18 @@ PARTS: Final[Mapping[str, Parts]] = {
     ),
     "no-actor": Parts(event_of=without("actor")),
     "no-reason": Parts(event_of=without("reason")),
+    "says-little": Parts(
+        event_of=without(
+            "tenantid",
+            "tenant",
+            "workflow_id",
+            "workflow_type",
+            "namespace",
+            "transition",
+            "time",
+            "outcome",
+        )
+    ),
     "no-activity-type": Parts(event_of=without("activity_type")),
     "correlation-of-event": Parts(event_of=events(lambda e: {**e, "correlationid": e["id"]})),
     "other-workflow-type": Parts(event_of=changed_data(workflow_type="Another")),
@@ -329,19 +354,14 @@ PARTS: Final[Mapping[str, Parts]] = {
         event_of=events(lambda e: {**e, "dataschema": "urn:harness:event:workflow.failed:2"})
     ),
     "attempt-as-text": Parts(event_of=changed_data(of_type("activity.completed"), attempt="one")),
-    "prefix-for-some": Parts(
-        event_of=events(lambda e: {**e, "type": f"com.example.{e['type']}"}, one_in_seven)
-    ),
-    "prefix-without-domain": Parts(event_of=events(lambda e: {**e, "type": f"x.{e['type']}"})),
+    "prefix-for-some": prefixed("com.example.", one_in_seven),
+    "prefix-without-domain": prefixed("x."),
     # equivalents
     "sequence-counted-anew": Parts(
         event_of=events(lambda e: {**e, "sequence": str(7 * e["data"]["event_id"])})
     ),
     "binary-mode": Parts(deliver=equivalents.binary_mode),
-    "prefixed-batches": Parts(
-        event_of=events(lambda e: {**e, "type": f"com.example.{e['type']}", "colour": "blue"}),
-        deliver=equivalents.batches,
-    ),
+    "prefixed-batches": prefixed("com.example.", deliver=equivalents.batches, colour="blue"),
     "twice-in-any-order": Parts(deliver=equivalents.twice_in_any_order),
 }
 

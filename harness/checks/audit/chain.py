@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from harness.checks.audit.matching import Match
-from harness.checks.audit.order import by_run
+from harness.checks.audit.arrivals import Received, received
+from harness.checks.audit.matching import meaning
 from harness.checks.check import Evidence, Finding
-from harness.checks.histories import coverage
+from harness.checks.histories import Run, coverage, runs
 from harness.checks.histories.clauses import Broken, conclude
 
 GENESIS: Final = "0" * 64
@@ -36,30 +36,50 @@ def tampering_is_evident(evidence: Evidence) -> Finding:
     histories do, INV-AUD-1), and whether the store refuses changes is not seen at the sink.
     """
     declared = evidence.parameters.get("tamper_evidence", "none")
-    runs = by_run(evidence)
-    links = sum(1 for matches in runs.values() for match in matches if match.first.chainhash)
+    known = {run.history.run_id: run for run in runs(evidence).values()}
+    trails = _trails(evidence, known)
+    links = sum(1 for trail in trails.values() for event in trail if event.chainhash)
     lacks = [coverage(evidence, "INV-AUD-7").lacks, _NOT_SEEN.get(declared, "")]
     broken = []
     if declared == "hash_chain":
-        broken = [each for matches in runs.values() for each in _faults(matches)]
-        if not any(len(matches) > 1 for matches in runs.values()):
+        types = meaning(evidence.parameters)
+        owed = {name for each in (types.types, types.changes, types.second) for _, name in each}
+        broken = [
+            b for run_id, trail in trails.items() for b in _faults(trail, owed, known[run_id])
+        ]
+        if not any(len(trail) > 1 for trail in trails.values()):
             lacks.append("no run has two events that arrived, so nothing is chained")
     kept = (
-        f"{links} events of {len(runs)} runs form unbroken chains; that the store refuses changes "
-        "cannot be seen from here"
+        f"{links} events of {len(trails)} runs form unbroken chains; that the store refuses "
+        "changes cannot be seen from here"
     )
-    return conclude(CLAUSES, broken, lacks, kept, {"runs": len(runs), "links": links})
+    return conclude(CLAUSES, broken, lacks, kept, {"runs": len(trails), "links": links})
 
 
-def _faults(matches: list[Match]) -> Iterator[Broken]:
-    """What is wrong with the chain of one run, whose matches are in the order of its history."""
-    digests = {match.first.chainhash for match in matches} | {GENESIS}
-    before = Counter(match.first.prevhash for match in matches)
-    place = {match.first.chainhash: match.transition.event_id for match in matches}
-    for match in matches:
-        event, path = match.first, match.run.history.path
+def _trails(evidence: Evidence, known: dict[str, Run]) -> dict[str, list[Received]]:
+    """The events of each recorded run, of whatever type, each once, in the order of its history."""
+    found: defaultdict[str, dict[tuple[str, str], Received]] = defaultdict(dict)
+    for event in received(evidence):
+        if event.key and event.key[0] in known:
+            found[event.key[0]].setdefault((event.source, event.id), event)
+    return {run_id: sorted(of.values(), key=_event_id) for run_id, of in found.items()}
+
+
+def _event_id(event: Received) -> int:
+    return event.key[1] if event.key else 0
+
+
+def _faults(trail: list[Received], owed: set[str], run: Run) -> Iterator[Broken]:
+    """What is wrong with the chain of one run."""
+    links = [event for event in trail if event.chainhash and event.prevhash]
+    digests = {event.chainhash for event in links} | {GENESIS}
+    before = Counter(event.prevhash for event in links)
+    place = {event.chainhash: _event_id(event) for event in links}
+    path = run.history.path
+    for event in trail:
         if not (event.chainhash and event.prevhash):
-            yield Broken(UNCHAINED, f"{event.name} carries no digests", path)
+            if event.type in owed:
+                yield Broken(UNCHAINED, f"{event.name} carries no digests", path)
             continue
         if not event.intact:
             yield Broken(EDITED, f"{event.name} does not have the digest that it carries", path)
@@ -67,5 +87,5 @@ def _faults(matches: list[Match]) -> Iterator[Broken]:
             yield Broken(GAP, f"what {event.name} is chained to is not in the trail", path)
         if before[event.prevhash] > 1:
             yield Broken(FORKED, f"{event.name} is chained to what another is chained to", path)
-        if place.get(event.prevhash, 0) > match.transition.event_id:
+        if place.get(event.prevhash, 0) > _event_id(event):
             yield Broken(REORDERED, f"{event.name} is chained to a later one", path)

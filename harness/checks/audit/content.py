@@ -14,7 +14,7 @@ from harness.checks.histories.clauses import Broken, conclude
 from harness.journal.records import Answer, Decision
 
 REQUIRED: Final = (
-    "tenant", "actor", "workflow_id", "run_id", "workflow_type", "namespace", "transition", "time",
+    "tenant", "actor", "workflow_id", "workflow_type", "namespace", "transition", "time",
     "outcome", "correlation", "reason",
 )  # fmt: skip
 _WITH_REASON: Final = frozenset({"failed", "terminated", "timed_out"})

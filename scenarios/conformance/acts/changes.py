@@ -33,6 +33,7 @@ from scenarios.conformance.acts.raw import (
 FIRST_TASK_DONE: Final = 4  # started, task scheduled, task started, task completed
 IDENTITY: Final = "harness-operator"
 KILL_AFTER_S: Final = 20.0
+REPORTED_MS: Final = 20_000
 Handle = WorkflowHandle[Any, Any]
 
 
@@ -82,6 +83,7 @@ async def _time_out(drive: Drive, tenant: TenantPlan) -> None:
 async def _change(drive: Drive, tenant: TenantPlan) -> None:
     """One run that is re-prioritised, paused and resumed, updated, and then goes on to its end."""
     handle = await _start(drive, tenant, "changed", [Wait(signal="go")], run_timeout=_FOR)
+    await handle.query("state")  # so no workflow task of its own is waiting
     about = {"tenant": tenant.name, "workflow_id": handle.id}
     service = drive.clients[tenant.name].workflow_service
     execution = WorkflowExecution(workflow_id=handle.id, run_id=handle.first_execution_run_id)
@@ -166,6 +168,12 @@ async def _ended(drive: Drive, tenant: TenantPlan, handle: Handle) -> None:
     await drive.call(
         "result", handle.result(), tenant=tenant.name, workflow_id=handle.id, deadline_s=60
     )
+
+
+async def await_reports(drive: Drive) -> None:
+    """Wait until the runs that will be replayed are in the audit trail."""
+    runs = [each.run_id for each in drive.tracked if "/audit/replayed" in each.workflow_id]
+    await drive.doubles.await_audit([(run_id, 1) for run_id in runs], timeout_ms=REPORTED_MS)
 
 
 async def kill_exporter(drive: Drive) -> None:
