@@ -20,7 +20,7 @@ class Mutant:
     out; without any, all that feed the expected IDs are driven. `parameters` are declared meanings
     for its run. `arm` is the command that drives it, with these `options`. Its processes may be
     `forked` from one that has imported what they need, but where the defect is in what each
-    interpreter makes anew.
+    interpreter makes anew; `own_engine` where it is in, or judged on, what others would see too.
 
     An `equivalent` breaks nothing: its `defect` is another legal way to do it, and its expected
     checks must stay green; where `never_red_suffices`, they may also be inconclusive.
@@ -40,3 +40,4 @@ class Mutant:
     equivalent: bool = False
     never_red_suffices: bool = False
     forked: bool = True
+    own_engine: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,12 @@ from harness.doubles import control, sink
 from harness.doubles.behaviours import Behaviours
 from harness.doubles.certified import CertifiedPdp
 from harness.doubles.claims import ClaimsReader
-from harness.doubles.connection import Port, Traffic
+from harness.doubles.connection import Connection, Handler, Port, Traffic
 from harness.doubles.control import Control
 from harness.doubles.cookies import Cookies
-from harness.doubles.defects import Defect
+from harness.doubles.defects import SLOW_MS, Defect
 from harness.doubles.holds import Holds
+from harness.doubles.http import Request
 from harness.doubles.ledger import Ledger
 from harness.doubles.messages import Addresses
 from harness.doubles.pdp import Pdp
@@ -60,12 +62,13 @@ class Doubles:
             services=services, sink=audit, traffic=traffic,
         )  # fmt: skip
         self._certified = CertifiedPdp(defects)
+        in_time = _slow if Defect.SLOW in defects else _at_once
         self._ports = {
-            "pdp": Port(self._pdp.ask, body_limit=_BODY_LIMIT, traffic=traffic),
+            "pdp": Port(in_time(self._pdp.ask), body_limit=_BODY_LIMIT, traffic=traffic),
             "bait": Port(self._pdp.bait, body_limit=_BODY_LIMIT, traffic=traffic),
             "certified": Port(self._certified.serve, body_limit=_BODY_LIMIT, traffic=Traffic()),
-            "services": Port(services.serve, body_limit=_BODY_LIMIT, traffic=traffic),
-            "audit": Port(audit.receive, body_limit=sink.BODY_LIMIT, traffic=traffic),
+            "services": Port(in_time(services.serve), body_limit=_BODY_LIMIT, traffic=traffic),
+            "audit": Port(in_time(audit.receive), body_limit=sink.BODY_LIMIT, traffic=traffic),
             "control": Port(commands.serve, body_limit=control.BODY_LIMIT, traffic=Traffic()),
         }
 
@@ -99,3 +102,19 @@ class Doubles:
         """After a bug: keep what was recorded, but without the footer that vouches for it."""
         with contextlib.suppress(DriveError):
             self._recorder.flush()
+
+
+def _at_once(handler: Handler) -> Handler:
+    return handler
+
+
+def _slow(handler: Handler) -> Handler:
+    """The same, begun later."""
+
+    async def handle(connection: Connection, request: Request) -> None:
+        await asyncio.sleep(SLOW_MS / 1000)
+        work = handler(connection, request)
+        if work is not None:
+            await work
+
+    return handle

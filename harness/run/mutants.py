@@ -211,7 +211,7 @@ async def _driven(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> s
     site = Site(
         registry=cluster.registry,
         folder=cluster.registry.folder / mutant.name,
-        engine_at="" if mutant.breakage.engine else cluster.engine_at,
+        engine_at="" if mutant.breakage.engine or mutant.own_engine else cluster.engine_at,
         forks=cluster.forks if mutant.forked else None,
     )
     site.folder.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from harness.contract.program import Behaviour, Child, SagaProgram, Step, idempotency_key, step
 from harness.doubles.client import DoublesClient
-from harness.doubles.defects import Defect
+from harness.doubles.defects import SLOW_MS, Defect
 from harness.doubles.instruments import Doubles
 from harness.doubles.messages import Addresses
 from harness.errors import DriveError
@@ -387,3 +388,14 @@ async def test_a_step_may_be_written_out_in_full(rig: Running) -> None:
     assert (await worker.call())[0] == 200
     await client.flush()
     assert worker.effects()[0].fault == "delay_ms"
+
+
+async def test_slow_doubles_answer_the_same_later(tmp_path: Path) -> None:
+    async with running(tmp_path, Defect.SLOW) as (worker, client):
+        began_ns = time.monotonic_ns()
+        assert (await worker.call())[0] == 200
+        assert time.monotonic_ns() - began_ns >= SLOW_MS * 1_000_000
+        await client.flush()
+        (effect,) = worker.effects()
+        assert effect.disposition is Disposition.APPLIED
+        assert effect.applied_ns - effect.received_ns >= SLOW_MS * 1_000_000
