@@ -11,6 +11,7 @@ from harness.catalogue.show import Mutants
 from reports.figures import moment
 from reports.jinja import fill
 from reports.sections.chaos import time_lines
+from reports.sections.events import left_out
 from reports.sections.headline import headline
 from reports.sections.load import loads
 from reports.sections.pdp import matrices
@@ -47,6 +48,7 @@ def render(
         areas=areas(merged, links, now, mutants or {}),
         groups=unverified(merged),
         matrices=matrices(trials, catalogue),
+        left_out=left_out(trials, catalogue),
         objectives=objectives(merged, now),
         loads=loads(trials, catalogue),
         time_lines=time_lines(trials),

@@ -59,13 +59,14 @@ def _keep(matrix: Matrix, out: Path | None) -> None:
 def request_of(mutant: Mutant, *, full: bool) -> Request:
     """What is asked of a mutant's platform: what its checks need, or the full profile."""
     whole = full or not mutant.expected
+    target = reference_target()
     request = Request(
         arm=mutant.arm,
         profile=mutant.profile,
-        target=reference_target(),
+        target=target,
         ours=True,
         asked=asked_ids(mutant.profile, () if whole else mutant.expected),
-        parameters=load_catalogue().defaults,
+        parameters={**load_catalogue().defaults, **target.declared},
         suites=suites(mutant.arm),
     )
     request = _broken(mutant, request)

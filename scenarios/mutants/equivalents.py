@@ -18,7 +18,6 @@ from scenarios.reference.exporter import deliver
 from scenarios.reference.pdp import Decision
 
 SLOWLY_S: Final = 0.25
-DISORDER_S: Final = 0.5
 
 Event = Mapping[str, Any]
 
@@ -88,19 +87,14 @@ async def batches(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
 
 
 async def twice_in_any_order(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
-    """Each event is delivered twice as it is, the later ones of a run before the earlier."""
-    again = asyncio.create_task(_later(http, url, event))
-    _LATER.add(again)
-    again.add_done_callback(_LATER.discard)
-    return await deliver(http, url, event) if int(event["sequence"]) % 2 else True
+    """Each event is delivered as it is, at once and again after the next one of its run."""
+    earlier = _DELIVERED.get(event["subject"])
+    _DELIVERED[event["subject"]] = event
+    delivered = await deliver(http, url, event)
+    return delivered and (earlier is None or await deliver(http, url, earlier))
 
 
-_LATER: Final[set[asyncio.Task[bool]]] = set()
-
-
-async def _later(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
-    await asyncio.sleep(DISORDER_S)
-    return await deliver(http, url, event) and await deliver(http, url, event)
+_DELIVERED: Final[dict[str, Event]] = {}
 
 
 def _encoded(value: str) -> str:

@@ -84,7 +84,7 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="twice-in-any-order",
         expected=_EXPORTER,
-        defect="Each event is delivered several times, and not in order.",
+        defect="Each event is delivered twice, the second time after the next one of its run.",
         breakage=broken_exporter("twice-in-any-order"),
         equivalent=True,
     ),
