@@ -93,7 +93,9 @@ def type_name(workflow_class: type) -> str | None:
 async def _replay_trial(trial: Path, trial_id: str, workflows: list[type]) -> None:
     types = {type_name(each) for each in workflows}
     recorded = [
-        r for r in read_segments(trial) if isinstance(r, History) and r.workflow_type in types
+        r
+        for r in read_segments(trial)
+        if isinstance(r, History) and r.workflow_type in types and _begun(trial, r)
     ]
     with SegmentWriter(trial / JOURNAL, "replay", trial_id) as writer:
         async for about, stock, strict in replayed(trial, recorded, workflows):
@@ -110,6 +112,14 @@ async def _replay_trial(trial: Path, trial_id: str, workflows: list[type]) -> No
                         differences=differences,
                     )
                 )
+
+
+def _begun(trial: Path, history: History) -> bool:
+    """Whether there is anything to replay: a replayer waits for ever for a first workflow task."""
+    return (
+        history.status != "RUNNING"
+        or b"WORKFLOW_TASK_STARTED" in (trial / history.path).read_bytes()
+    )
 
 
 Judged = tuple[Ending, str, list[Difference]]

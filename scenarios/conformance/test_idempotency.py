@@ -68,7 +68,7 @@ RETRY_CASES = tuple(
 )
 CONTINUED = Case(
     name="continued",
-    feeds=IDS,
+    feeds=(*IDS, "INV-IDEM-5"),
     needs=frozenset({"continue_as_new"}),
     nodes=[
         step(0, "before.{tenant}", behaviour=Behaviour(lose_answer=1)),
@@ -198,7 +198,7 @@ CANCELLED_TWICE = Case(
 )
 SUITE = Suite(
     name="idempotency",
-    feeds=tuple(f"INV-IDEM-{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9)),
+    feeds=tuple(f"INV-IDEM-{n}" for n in range(1, 10)),
     cases=(
         *ZOMBIE_CASES,
         *UNDONE_CASES,
@@ -217,6 +217,11 @@ SUITE = Suite(
             name="start-dedupe",
             feeds=("INV-IDEM-6",),
             call="scenarios.conformance.acts.starts:start_many_times",
+        ),
+        Act(
+            name="ask-again",
+            feeds=("INV-IDEM-4", "INV-IDEM-5"),
+            call="scenarios.conformance.acts.again:ask_again",
         ),
     ),
 )

@@ -8,8 +8,8 @@ import pytest
 
 from harness.checks.check import Check
 from harness.checks.idempotency import CHECKS
-from harness.contract.program import Step, Wait, step
-from harness.journal.records import Disposition, Effect, Ending, Operation, Tapped
+from harness.contract.program import ContinueAsNew, Step, Wait, from_json, step
+from harness.journal.records import Disposition, Effect, Ending, Operation, Program, Tapped
 from harness.outcome import Outcome
 from tests.unit.journals import MS, Sequel, Story, payloads
 
@@ -300,3 +300,83 @@ def test_each_way_must_have_been_provoked(where: dict[str, Any], missing: str) -
     story = overtaken()
     story.drop(Effect, **where)
     assert missing in lacks(story, IDEM_9)
+
+
+# --- INV-IDEM-5
+
+
+IDEM_5 = BY_ID["INV-IDEM-5"]
+AGAIN = {"reset": "", "workflow retry": "RETRY", "cron": "CRON_SCHEDULE", "redelivery": ""}
+
+
+def again() -> Story:
+    """Each cause with a saga of its own, whose step comes twice and is applied once."""
+    story = Story()
+    feeds = ["INV-IDEM-5"]
+    for cause, initiator in AGAIN.items():
+        case = cause.replace(" ", "-")
+        told = story.saga([step(0, "r")], feeds=feeds, case=case)
+        program = story.all(Program, case=case)[0].program
+        other = story._new_run(from_json(program), told.run.workflow_id)
+        other.events[0]["workflowExecutionStartedEventAttributes"]["initiator"] = (
+            f"CONTINUE_AS_NEW_INITIATOR_{initiator or 'UNSPECIFIED'}"
+        )
+        if cause == "reset":
+            reset = "WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW"
+            story.event(other, "WORKFLOW_TASK_FAILED", cause=reset)
+        if cause == "redelivery":
+            other.workflow_id = "wf-other"
+        told.run = other
+        story.activity(told, step(0, "r"), 0, "forward", {})
+        story.event(other, "WORKFLOW_EXECUTION_COMPLETED")
+    told = story.saga([step(0, "r"), ContinueAsNew(), step(1, "r")], feeds=feeds, case="continued")
+    initiator = {"initiator": "CONTINUE_AS_NEW_INITIATOR_WORKFLOW"}
+    told.run.events[0]["workflowExecutionStartedEventAttributes"].update(initiator)
+    return story
+
+
+def test_effects_that_are_suppressed_as_declared_pass() -> None:
+    verdict = again().judge(IDEM_5)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+    assert verdict.figures["declared"] == "suppress"
+    assert all(verdict.figures["asked_again"].values())
+
+
+@pytest.mark.parametrize("cause", AGAIN)
+def test_an_effect_that_is_applied_again_fails_for_its_cause(cause: str) -> None:
+    story = again()
+    where = {"saga_id": f"s-{cause.replace(' ', '-')}"}
+    story.set(Effect, {"disposition": Disposition.APPLIED}, **where)
+    assert "2 times over 2 runs" in clause(story, IDEM_5, cause)
+
+
+def test_a_continued_saga_applies_each_step_once() -> None:
+    story = again()
+    (first,) = story.all(Effect, saga_id="s-continued", step=0)
+    story.add(first)
+    assert "2 times" in clause(story, IDEM_5, "continue-as-new")
+
+
+def test_where_repeating_is_declared_each_run_has_its_effect() -> None:
+    story = again()
+    assert story.judge(IDEM_5, same_effect_after_reset="repeat").outcome is Outcome.FAIL
+    story.set(Effect, {"disposition": Disposition.APPLIED})
+    verdict = story.judge(IDEM_5, same_effect_after_reset="repeat")
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+    assert verdict.figures["declared"] == "repeat"
+
+
+@pytest.mark.parametrize("cause", [*AGAIN, "continue-as-new"])
+def test_a_cause_that_was_not_provoked_leaves_it_open(cause: str) -> None:
+    story = again()
+    case = {"continue-as-new": "continued"}.get(cause, cause.replace(" ", "-"))
+    story.runs = [run for run in story.runs if case not in run.workflow_id and (
+        cause != "redelivery" or run.workflow_id != "wf-other")]  # fmt: skip
+    assert f"asked for again by {cause}" in lacks(story, IDEM_5)
+
+
+def test_a_reset_saga_whose_effects_one_run_asked_for_leaves_the_keys_open() -> None:
+    story = again()
+    story.set(Program, {"feeds": ["INV-IDEM-4"]}, case="reset")
+    story.drop(Effect, saga_id="s-reset", run_id=story.runs[1].run_id)
+    assert "by two runs" in lacks(story, BY_ID["INV-IDEM-4"])

@@ -71,9 +71,10 @@ class Run(msgspec.Struct, kw_only=True):
     `closing` is the type of the last event if it closes the run. `following` is the run that it
     goes on as (continue-as-new, retry, cron). `failure` and `detail` are the type and the single
     detail of a failed run. `linked` are the ids of all other runs that the history names.
-    `longest_retry_s` is the longest
-    schedule-to-close timeout of its activities. `reset_ns` is when the run was made by a reset,
-    `reset_event_id` the event that says so: what is before it was copied.
+    `longest_retry_s` is the longest schedule-to-close timeout of its activities. `reset_ns` is when
+    the run was made by a reset, `reset_event_id` the event that says so: what is before it was
+    copied. `initiator` is why it goes on from another run: WORKFLOW (continue-as-new), RETRY,
+    CRON_SCHEDULE.
     """
 
     history: History
@@ -84,6 +85,7 @@ class Run(msgspec.Struct, kw_only=True):
     closed_ns: int = 0
     reset_ns: int = 0
     reset_event_id: int = 0
+    initiator: str = ""
     closing: str = ""
     following: str = ""
     failure: str = ""
@@ -206,6 +208,8 @@ def _started(run: Run, event: HistoryEvent) -> None:
     run.started_ns = _transition(run, event)
     run.first_event_id = event.id
     run.program = _object(payload(event.attributes.get("input")))
+    initiator = str(event.attributes.get("initiator", ""))
+    run.initiator = initiator.removeprefix("CONTINUE_AS_NEW_INITIATOR_")
     names = ("originalExecutionRunId", "firstExecutionRunId", "continuedExecutionRunId")
     run.linked += [event.attributes[name] for name in names if event.attributes.get(name)]
 

@@ -18,6 +18,7 @@ from harness.checks.histories import (
 )
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, named, requests
+from harness.checks.idempotency.again import effects_are_as_declared
 from harness.checks.idempotency.compensations import compensations_commute
 from harness.checks.idempotency.generated import exactly_once_whatever_is_drawn
 from harness.checks.idempotency.memory import keys_outlast_repetition
@@ -147,6 +148,7 @@ def keys_stay(evidence: Evidence) -> Finding:
         driven.lacks,
         "" if repeated else "no effect was requested by a second attempt",
         _not_continued(fed, driven),
+        _not_reset(evidence, driven, across),
     ]
     figures = {
         "business_effects": len(ledger),
@@ -197,6 +199,15 @@ def _not_continued(fed: list[tuple[Place, list[Effect]]], driven: Coverage) -> s
     if continuing and not any(len(seen.get(saga, ())) > 1 for saga in continuing):
         return "sagas that continue as new were driven, and none was seen in a second run"
     return ""
+
+
+def _not_reset(evidence: Evidence, driven: Coverage, across: int) -> str:
+    """What lacks if a saga was reset, and no effect was seen to be asked for by two runs."""
+    fed = {(saga.tenant, saga.saga_id) for saga in driven.fed}
+    reset = [
+        run for run in runs(evidence).values() if run.reset_ns and (run.tenant, run.saga_id) in fed
+    ]
+    return "a saga was reset, and no effect was asked for by two runs" * bool(reset and not across)
 
 
 def duplicates_are_answered_alike(evidence: Evidence) -> Finding:
@@ -268,6 +279,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         judge=lost_completions_change_nothing,
     ),
     Check(id="INV-IDEM-4", subject=Subject.WORKER, needs=_NEEDS, judge=keys_stay),
+    Check(id="INV-IDEM-5", subject=Subject.WORKER, needs=_NEEDS, judge=effects_are_as_declared),
     Check(id="INV-IDEM-6", subject=Subject.DEPLOYMENT, needs={Operation: 1}, judge=one_start),
     Check(
         id="INV-IDEM-7",
