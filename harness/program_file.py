@@ -17,7 +17,7 @@ from harness import contract
 from harness.contract.program import CONTRACT_VERSION, Node, Step, Wait
 from harness.errors import UsageError
 from harness.groups import CALM, CRASH, GROUPS
-from harness.journal.records import UNDECODABLE
+from harness.journal.records import UNDECODABLE, Program
 from harness.scenario import Cancel, Case, KillWorker, Script, Signal, Terminate, breaks
 
 SCHEMAS: Final = Path(contract.__file__).parent / "schemas"
@@ -78,6 +78,16 @@ def file_of(case: Case, **found: str) -> ProgramFile:
     return ProgramFile(
         name=case.name, feeds=list(case.feeds), program=Nodes(nodes=list(case.nodes)),
         script=list(case.script), tenants=case.tenants, group=case.group, found=found,
+    )  # fmt: skip
+
+
+def file_from(program: Program, tenants: Sequence[str], **found: str) -> ProgramFile:
+    """What was driven, out of its record alone; `tenants` in the order of the target."""
+    return ProgramFile(
+        name=program.case, feeds=program.feeds, group=program.group, found=found,
+        program=Nodes(nodes=msgspec.convert(program.program["nodes"], list[Node])),
+        script=msgspec.convert(program.script, list[Script]),
+        tenants=tenants.index(program.tenant),
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ _COMMANDS = (
     "verify",
     "load",
     "chaos",
+    "shrink",
     "recheck",
     "report",
     "mutants",
@@ -83,6 +84,7 @@ def _build() -> _Parser:
     _verify(commands)
     _load(commands)
     _chaos(commands)
+    _shrink(commands)
     _recheck(commands)
     _report(commands)
     _mutants(commands)
@@ -170,7 +172,42 @@ def _verify(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="N",
         help="of the generated sagas (default: the trial's own)",
     )
+    parser.add_argument(
+        "--no-shrink", action="store_true", help="do not make a failing generated saga smaller"
+    )
+    _shrink_budget(parser)
     _running(parser)
+
+
+def _shrink(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "shrink",
+        "make the generated saga that failed in a trial smaller",
+        """\
+        Starts a platform, drives ever smaller versions of a saga that failed, many at once, and
+        keeps the smallest that still fails as a program file in the trial's folder.""",
+    )
+    parser.add_argument("trial", type=Path, metavar="TRIAL")
+    parser.add_argument(
+        "--target",
+        type=Path,
+        metavar="FILE",
+        help="the platform under test (default: the reference platform)",
+    )
+    parser.add_argument("--mutant", default="", help=argparse.SUPPRESS)
+    parser.set_defaults(out=None, waivers=None)
+    _shrink_budget(parser)
+
+
+def _shrink_budget(parser: _Parser) -> None:
+    parser.add_argument(
+        "--shrink-budget",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds to shrink for at the most (default: 60)",
+    )
 
 
 def _load(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -33,6 +33,7 @@ from harness.journal.manifest import JOURNAL
 from harness.journal.records import Canary, now
 from harness.journal.write import SegmentWriter
 from harness.program_file import SUITE as GIVEN
+from harness.program_file import ProgramFile
 from harness.scenario import Act, Suite, act_breaks
 from harness.tap.client import TapClient
 from harness.trial import NO_ROOM
@@ -87,7 +88,7 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
     async with DoublesClient(plan.control) as doubles:
         drive = Drive(plan=plan, writer=writer, clients=clients, doubles=doubles, supervisor=link)
         suites = [importlib.import_module(name).SUITE for name in plan.suites]
-        suites += _given(plan)
+        suites += _given(plan.given)
         runs = runs_of(drive, suites)
         told = await link.ask(
             "prepared",
@@ -96,12 +97,23 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
         )
         drive.lacks |= set(told["lacks"])
         drive.tap = TapClient(told["tap"]) if told["tap"] else None
-        await _while_there(drive, _drive(drive, suites))
+        await _while_there(drive, _rounds(drive) if plan.rounds else _drive(drive, suites))
 
 
-def _given(plan: DrivePlan) -> list[Suite]:
+async def _rounds(drive: Drive) -> None:
+    """Drive the sagas that the supervisor names, round by round, until it names none."""
+    while files := (await drive.supervisor.ask("more"))["files"]:
+        suites = _given(msgspec.convert(files, list[ProgramFile]))
+        await drive_cases(drive, runs_of(drive, suites))
+        await export_histories(drive)
+        drive.tracked.clear()
+        await drive.doubles.flush()
+        drive.writer.flush()
+
+
+def _given(files: list[ProgramFile]) -> list[Suite]:
     """The program files as a suite."""
-    cases = tuple(file.case for file in plan.given)
+    cases = tuple(file.case for file in files)
     feeds = tuple({each: None for case in cases for each in case.feeds})
     return [Suite(name=GIVEN, feeds=feeds, cases=cases)] if cases else []
 

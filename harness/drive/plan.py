@@ -52,6 +52,7 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     asked: list[str]
     cases: list[str] = []
     given: list[ProgramFile] = []
+    rounds: bool = False
     lacks: list[str] = []
     allowed: list[str] = []
     seed: int = 0
@@ -65,8 +66,8 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of the drive: prepared, start-workers, progress, and kill or restart of
-    a worker or of the exporter."""
+    """A request of the drive: prepared, more, progress, and kill or restart of a worker or of the
+    exporter."""
 
     number: int
     ask: str

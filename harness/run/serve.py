@@ -31,6 +31,8 @@ async def start_drive(
     trial: Trial,
     children: Children,
     steady: Steady | None = None,
+    *,
+    rounds: bool = False,
 ) -> Child:
     """Start the drive's process with its plan."""
     assert platform.doubles is not None
@@ -53,6 +55,7 @@ async def start_drive(
         removal_s=float(request.parameters["tenant_removal_s"]),
         cases=list(request.cases),
         given=list(request.given),
+        rounds=rounds,
         defects=list(request.breakage.drive),
         steady=steady,
     )

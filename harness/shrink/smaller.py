@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.contract.program import Behaviour, Child, Node, Retry, Step, Timer, Wait
+from harness.contract.program import Behaviour, Child, Node, Step, Timer, Wait
 from harness.groups import CALM
 from harness.program_file import Nodes, ProgramFile, unfit
 from harness.scenario import Cancel, KillWorker, Script, Signal, Terminate
@@ -22,11 +22,12 @@ def size(file: ProgramFile) -> tuple[int, ...]:
     """Nodes, then what is done to the saga, then faults, then the numbers in all of them."""
     steps = list(_steps(file.program.nodes))
     faults = [f for step in steps for f in (step.behaviour, step.compensation_behaviour)]
-    numbers = [
+    numbers = [step.retry.max_attempts for step in steps]
+    numbers += [
         int(value)
-        for each in (*faults, *(step.retry for step in steps))
+        for each in faults
         for value in msgspec.to_builtins(each).values()
-        if isinstance(value, int | float)
+        if isinstance(value, int)
     ]
     timers = [n.duration_ms for n in file.program.nodes if isinstance(n, Timer)]
     fields = sum(len(msgspec.to_builtins(each)) for each in faults)
@@ -87,8 +88,6 @@ def _simpler_step(step: Step) -> Iterator[Step]:
     for lower in _lower(step.retry.max_attempts)[:-1]:
         retry = msgspec.structs.replace(step.retry, max_attempts=lower)
         yield msgspec.structs.replace(step, retry=retry)
-    if step.retry != Retry():
-        yield msgspec.structs.replace(step, retry=Retry())
 
 
 def _lower(value: Any) -> list[Any]:
