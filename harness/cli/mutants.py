@@ -138,6 +138,7 @@ def _broken(mutant: Mutant, request: Request) -> Request:
         breakage=mutant.breakage,
         target=_deployed(request.target, mutant.breakage.tenants),
         cases=mutant.cases,
+        seed=request.seed or mutant.seed,
         parameters={**request.parameters, **mutant.parameters},
     )
 
