@@ -35,7 +35,7 @@ def main() -> None:
     code = EXIT_BUG
     try:
         workflows = workflows_of(options.workflows, options.folder)
-        asyncio.run(_replay_trial(options.trial, options.trial_id, workflows))
+        asyncio.run(_replay_trial(options, workflows))
         code = 0
     except UnavailableError as error:
         print(error, flush=True)
@@ -53,6 +53,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trial", type=Path, required=True)
     parser.add_argument("--trial-id", required=True)
     parser.add_argument("--workflows", required=True)
+    parser.add_argument("--part", type=int, default=0, help="which of the parts, from 0")
+    parser.add_argument("--parts", type=int, default=1, help="of how many that run side by side")
     parser.add_argument("--folder", type=Path, default=Path(), help="where the module lies")
     return parser.parse_args()
 
@@ -90,15 +92,17 @@ def type_name(workflow_class: type) -> str | None:
     return definition.name if definition else None
 
 
-async def _replay_trial(trial: Path, trial_id: str, workflows: list[type]) -> None:
+async def _replay_trial(options: argparse.Namespace, workflows: list[type]) -> None:
+    trial, part = options.trial, options.part
     types = {type_name(each) for each in workflows}
     recorded = [
         r
         for r in read_segments(trial)
         if isinstance(r, History) and r.workflow_type in types and _begun(trial, r)
     ]
-    with SegmentWriter(trial / JOURNAL, "replay", trial_id) as writer:
-        async for about, stock, strict in replayed(trial, recorded, workflows):
+    mine = sorted(recorded, key=lambda history: history.path)[part :: options.parts]
+    with SegmentWriter(trial / JOURNAL, f"replay-{part}", options.trial_id) as writer:
+        async for about, stock, strict in replayed(trial, mine, workflows):
             for mode, (ending, message, differences) in (("stock", stock), ("strict", strict)):
                 writer.write(
                     Replay(

@@ -24,6 +24,7 @@ from harness.target.model import environment
 from harness.trial import Trial
 
 REPLAY_DEADLINE_S = 300.0
+PARTS = 2  # processes that replay side by side
 REPLAYED = frozenset({"INV-DET-1", "INV-DET-2"})
 SCANNED = frozenset({"INV-PDP-13"})
 
@@ -98,28 +99,41 @@ async def _replay(
         return dict.fromkeys(sorted(asked), why)
     request.progress("replaying histories")
     with timed(platform, "replay: stock and strict"):
-        child = await children.start(
-            "replay",
-            [
-                sys.executable,
-                "-m",
-                "harness.replay",
-                "--trial",
-                str(trial.folder.resolve()),
-                "--trial-id",
-                trial.id,
-                "--workflows",
-                module,
-                "--folder",
-                request.target.worker.cwd or ".",
-            ],
-            env=environment(request.target.worker, os.environ),
-        )
-        code = await child.wait(REPLAY_DEADLINE_S)
+        parts = [_replay_part(request, module, trial, children, part) for part in range(PARTS)]
+        whys = [why for why in await asyncio.gather(*parts) if why]
+    return dict.fromkeys(sorted(asked), whys[0]) if whys else {}
+
+
+async def _replay_part(
+    request: Request, module: str, trial: Trial, children: Children, part: int
+) -> str:
+    """Replay one part of the histories; says why it could not be done."""
+    child = await children.start(
+        f"replay-{part}",
+        [
+            sys.executable,
+            "-m",
+            "harness.replay",
+            "--trial",
+            str(trial.folder.resolve()),
+            "--trial-id",
+            trial.id,
+            "--workflows",
+            module,
+            "--part",
+            str(part),
+            "--parts",
+            str(PARTS),
+            "--folder",
+            request.target.worker.cwd or ".",
+        ],
+        env=environment(request.target.worker, os.environ),
+    )
+    code = await child.wait(REPLAY_DEADLINE_S)
     if code == UnavailableError.exit_code:
-        return dict.fromkeys(sorted(asked), child.lines[-1] if child.lines else "no replay")
+        return child.lines[-1] if child.lines else "no replay"
     if code is None:
         raise DriveError(f"the replay did not end within {REPLAY_DEADLINE_S:g} s{child.tail()}")
     if code:
         raise DriveError(f"the replay ended with {code}{child.tail()}")
-    return {}
+    return ""

@@ -81,6 +81,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     ),
     "step-left-out": Parts(workflow=compensation.StepLeftOut),
     "constant-interval": Parts(workflow=retries.ConstantInterval),
+    "long-interval": Parts(workflow=retries.LongInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
     # audit

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.checks.check import Check
+from harness.checks.check import Check, Evidence
 from harness.checks.durability import CHECKS
 from harness.checks.durability.backoff import nominal_ms
+from harness.checks.histories import runs
 from harness.contract.program import Behaviour, Retry, step
 from harness.journal.records import (
     Answer,
@@ -308,6 +309,23 @@ def test_gaps_that_are_mostly_much_too_long_are_the_policys(
         for attempt in range(2, 6):
             move(story, f"s-gaps-{saga}", attempt, 60_000)
     assert story.judge(DUR_7).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("slowest_ms", "outcome"), [(1000, Outcome.FAIL), (1000.1, Outcome.INCONCLUSIVE)]
+)
+def test_late_gaps_beside_late_workflow_tasks_are_the_machines(
+    slowest_ms: float, outcome: Outcome
+) -> None:
+    """All of them came late, and so did what has nothing to do with the policy."""
+    story = retries()
+    for saga in range(2):
+        for attempt in range(2, 6):
+            move(story, f"s-gaps-{saga}", attempt, 60_000)
+    evidence = Evidence(story.journal(), frozenset(DUR_7.needs), {})
+    for run in runs(evidence).values():
+        run.slowest_task_ns = int(slowest_ms * MS)
+    assert DUR_7.judge(evidence).outcome is outcome
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ class Run(msgspec.Struct, kw_only=True):
     `longest_retry_s` is the longest schedule-to-close timeout of its activities. `reset_ns` is when
     the run was made by a reset, `reset_event_id` the event that says so: what is before it was
     copied. `initiator` is why it goes on from another run: WORKFLOW (continue-as-new), RETRY,
-    CRON_SCHEDULE.
+    CRON_SCHEDULE. `tasks` are when its workflow tasks were scheduled, by event id, and
+    `slowest_task_ns` the longest time until one was answered: how quick engine and worker were.
     """
 
     history: History
@@ -95,6 +96,8 @@ class Run(msgspec.Struct, kw_only=True):
     transitions: list[Transition] = []
     linked: list[str] = []
     longest_retry_s: float = 0.0
+    tasks: dict[int, int] = {}
+    slowest_task_ns: int = 0
 
     @property
     def tenant(self) -> str:
@@ -247,6 +250,16 @@ def _task_failed(run: Run, event: HistoryEvent) -> None:
         run.linked += [event.attributes[name] for name in names if event.attributes.get(name)]
 
 
+def _task_scheduled(run: Run, event: HistoryEvent) -> None:
+    run.tasks[event.id] = wall_ns(event.time)
+
+
+def _task_answered(run: Run, event: HistoryEvent) -> None:
+    scheduled_ns = run.tasks.get(int(event.attributes.get("scheduledEventId", 0)))
+    if scheduled_ns is not None:
+        run.slowest_task_ns = max(run.slowest_task_ns, wall_ns(event.time) - scheduled_ns)
+
+
 def _activity_scheduled(run: Run, event: HistoryEvent) -> None:
     argument = _object(payload(event.attributes.get("input")))
     step = argument.get("step")
@@ -285,6 +298,8 @@ _READERS: Final[dict[str, Callable[[Run, HistoryEvent], None]]] = {
     **dict.fromkeys((COMPLETED, FAILED, CANCELED, TERMINATED, TIMED_OUT, CONTINUED), _closed),
     **dict.fromkeys(CHANGES, _changed),
     "WORKFLOW_EXECUTION_CANCEL_REQUESTED": _cancel_requested,
+    "WORKFLOW_TASK_SCHEDULED": _task_scheduled,
+    "WORKFLOW_TASK_COMPLETED": _task_answered,
     "WORKFLOW_TASK_FAILED": _task_failed,
     "CHILD_WORKFLOW_EXECUTION_STARTED": _child_started,
     "ACTIVITY_TASK_SCHEDULED": _activity_scheduled,

@@ -50,6 +50,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("retried-*",),
     ),
     Mutant(
+        name="long-interval",
+        expected=("DUR-7",),
+        clause="too late",
+        defect="Retries wait seconds where their policy says milliseconds.",
+        breakage=broken_worker("long-interval"),
+        cases=("retried-*",),
+    ),
+    Mutant(
         name="one-attempt-more",
         expected=("DUR-7",),
         clause="wrong number of attempts",

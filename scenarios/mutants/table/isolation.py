@@ -62,6 +62,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The engine keeps a namespace of a tenant that there is not any more.",
         breakage=Breakage(drive=("namespace-left-over",)),
         parameters={"unowned_namespaces": "fail"},
+        own_engine=True,
     ),
     Mutant(
         name="tenant-in-deprecated-namespace",

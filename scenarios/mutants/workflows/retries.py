@@ -13,6 +13,8 @@ from scenarios.reference.workflow import NOTHING, ReferenceSaga
 with workflow.unsafe.imports_passed_through():
     from scenarios.reference.program import Retry
 
+LONG_MS = 6000
+
 
 @workflow.defn(name="ReferenceSaga")
 class ConstantInterval(ReferenceSaga):
@@ -48,3 +50,18 @@ class OneLess(ReferenceSaga):
 
     def retry_policy(self, retry: Retry) -> RetryPolicy:
         return super().retry_policy(replace(retry, max_attempts=retry.max_attempts - 1))
+
+
+@workflow.defn(name="ReferenceSaga")
+class LongInterval(ReferenceSaga):
+    """Waits seconds where the program says milliseconds."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def retry_policy(self, retry: Retry) -> RetryPolicy:
+        longest_ms = max(retry.max_interval_ms, LONG_MS)
+        return super().retry_policy(
+            replace(retry, initial_ms=LONG_MS, coefficient=1.0, max_interval_ms=longest_ms)
+        )
