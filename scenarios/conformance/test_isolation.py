@@ -106,6 +106,11 @@ SUITE = Suite(
             call="scenarios.conformance.acts.crossing:command_across",
         ),
         Act(
+            name="interleavings",
+            feeds=("INV-ISO-8",),
+            call="scenarios.conformance.acts.interleavings:interleave",
+        ),
+        Act(
             name="twins-queried",
             feeds=("INV-ISO-8", "INV-ISO-9"),
             when="after",

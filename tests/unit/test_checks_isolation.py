@@ -30,7 +30,9 @@ from harness.journal.records import (
     Record,
 )
 from harness.outcome import Outcome
-from tests.unit.journals import Event, Story, payloads
+from scenarios.conformance.interleaving import WEIGHTS
+from scenarios.conformance.interleaving import interleaved as drawn
+from tests.unit.journals import Event, Story, Told, payloads
 
 BY_ID = {check.id: check for check in CHECKS}
 TWINS, PROCESS = BY_ID["INV-ISO-8"], BY_ID["INV-ISO-9"]
@@ -77,7 +79,7 @@ def edited(story: Story, tenant: str, **fields: Any) -> Story:
 
 
 def test_twins_that_keep_apart_pass() -> None:
-    assert twins().judge(TWINS).outcome is Outcome.PASS
+    assert crossed().judge(TWINS).outcome is Outcome.PASS
 
 
 def test_a_result_that_the_service_gave_to_another_tenant_fails() -> None:
@@ -89,8 +91,14 @@ def test_a_result_that_the_service_gave_to_another_tenant_fails() -> None:
 
 
 def test_a_result_that_no_service_gave_is_not_this_checks_matter() -> None:
-    story = edited(twins(), "beta", steps=[{"step": 0, "result": {"made": "up"}}, "nothing"])
+    story = edited(crossed(), "beta", steps=[{"step": 0, "result": {"made": "up"}}, "nothing"])
     assert story.judge(TWINS).outcome is Outcome.PASS
+
+
+def test_an_effect_that_was_asked_for_otherwise_fails() -> None:
+    story = crossed()
+    story.set(Effect, {"amount": "1-alpha"}, tenant="beta")
+    assert clause_of(story, TWINS)["effect of another tenant"] is Outcome.FAIL
 
 
 def test_a_signal_of_another_tenant_fails() -> None:
@@ -601,3 +609,96 @@ def test_a_life_that_was_not_seen_whole_shows_nothing(
 ) -> None:
     story = asked_again(lived(), phase, what, **fields)
     assert story.judge(LIFECYCLE).outcome is Outcome.INCONCLUSIVE
+
+
+# --- INV-ISO-8, generated interleavings
+
+
+def crossed(*moves: tuple[str, str, str]) -> Story:
+    """Twins, enough calls that prove nothing wrong, and these: (tenant, op, status)."""
+    story = twins()
+    for number, (tenant, op, status) in enumerate((*ENOUGH, *moves)):
+        ok = status == "OK"
+        operation(
+            story, "interleaved", ending=Ending.OK if ok else ENDINGS.get(status, Ending.FAIL),
+            status=status, tenant=tenant, workflow_id="same",
+            args={"op": op, "token": f"t-{number}-{tenant}"},
+        )  # fmt: skip
+    return story
+
+
+ENDINGS = {"UNAVAILABLE": Ending.INFO}
+ENOUGH = (
+    ("alpha", "start", "OK"),
+    *[("alpha", "query", "OK")] * 90,
+    *[("beta", "signal", "NOT_FOUND")] * 12,
+)
+
+
+@pytest.mark.parametrize(
+    ("moves", "outcome"),
+    [
+        ((), Outcome.PASS),
+        ((("beta", "start", "OK"), ("beta", "signal", "OK")), Outcome.PASS),
+        ((("alpha", "cancel", "OK"), ("alpha", "cancel", "OK")), Outcome.PASS),
+        ((("alpha", "start", "WorkflowAlreadyStartedError"),), Outcome.PASS),
+        ((("alpha", "terminate", "OK"), ("alpha", "query", "OK")), Outcome.PASS),
+        ((("beta", "start", "WorkflowAlreadyStartedError"),), Outcome.FAIL),
+        ((("beta", "signal", "OK"),), Outcome.FAIL),
+        ((("beta", "update", "OK"),), Outcome.FAIL),
+        ((("beta", "cancel", "OK"),), Outcome.FAIL),
+        ((("beta", "terminate", "OK"),), Outcome.FAIL),
+        ((("beta", "query", "OK"),), Outcome.FAIL),
+        ((("alpha", "signal", "NOT_FOUND"),), Outcome.FAIL),
+        ((("beta", "start", "UNAVAILABLE"), ("beta", "signal", "OK")), Outcome.PASS),
+    ],
+)
+def test_a_call_meets_the_runs_of_its_own_tenant(moves: Any, outcome: Outcome) -> None:
+    verdict = crossed(*moves).judge(TWINS)
+    assert verdict.outcome is outcome, verdict.reason
+    if outcome is Outcome.FAIL:
+        red = [each.name for each in verdict.clauses if each.outcome is Outcome.FAIL]
+        assert red == ["operation on another tenant's run"]
+
+
+def test_too_few_interleavings_show_nothing() -> None:
+    story = crossed()
+    story.drop(Operation, name="interleaved", tenant="beta")
+    assert story.judge(TWINS).outcome is Outcome.INCONCLUSIVE
+
+
+SIGNALS = "signal of another tenant"
+
+
+def test_a_query_that_shows_what_another_tenant_sent_fails() -> None:
+    story = crossed(("beta", "start", "OK"), ("beta", "signal", "OK"))
+    (sent,) = [op.args["token"] for op in story.all(Operation, tenant="beta", status="OK")
+               if op.args.get("op") == "signal"]  # fmt: skip
+    story.change(
+        Operation,
+        lambda op: {"result": {"signals": [sent]}} if op.args["op"] == "query" else {},
+        name="interleaved",
+        tenant="alpha",
+    )
+    assert clause_of(story, TWINS)[SIGNALS] is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("tenant", "outcome"), [("beta", Outcome.PASS), ("alpha", Outcome.FAIL), ("", Outcome.FAIL)]
+)
+def test_a_signal_must_be_in_its_own_tenants_history(tenant: str, outcome: Outcome) -> None:
+    story = crossed(("beta", "start", "OK"), ("beta", "signal", "OK"))
+    (sent,) = [op.args["token"] for op in story.all(Operation, tenant="beta", status="OK")
+               if op.args.get("op") == "signal"]  # fmt: skip
+    for each in ("alpha", "beta"):
+        run = Told(each, "same", f"run-same-{each}")
+        story.runs.append(run)
+        given = {"id": sent if each == tenant else "else", "name": "go"}
+        story.event(run, "WORKFLOW_EXECUTION_SIGNALED", input=payloads(given))
+    assert clause_of(story, TWINS)[SIGNALS] is outcome
+
+
+def test_interleavings_are_drawn_from_the_seed() -> None:
+    assert drawn(7, 2) == drawn(7, 2) != drawn(8, 2)
+    assert {move.kind for move in drawn(7, 2)} == set(WEIGHTS)
+    assert "update" not in {move.kind for move in drawn(7, 2, frozenset({"updates"}))}

@@ -55,7 +55,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         id="INV-ISO-8",
         subject=Subject.DEPLOYMENT,
-        needs={Program: 2, Effect: 1, Operation: 1},
+        needs={Program: 2, Effect: 1, Operation: 1, History: 0},
         judge=twins_do_not_mix,
     ),
     Check(

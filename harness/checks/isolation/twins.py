@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
-from harness.checks.check import Evidence, Finding, Witness, failed, inconclusive, passed
+from harness.checks.check import Evidence, Finding
 from harness.checks.histories import canonical_sha256
+from harness.checks.histories.clauses import Broken, conclude
+from harness.checks.isolation.interleavings import OPERATION, SIGNAL, interleaved
 from harness.journal.records import Effect, Ending, Operation, Program
+
+EFFECT: Final = "effect of another tenant"
+ANSWER: Final = "answer of another tenant"
+RESULT: Final = "result of another tenant"
+CLAUSES: Final = (EFFECT, ANSWER, RESULT, OPERATION, SIGNAL)
 
 
 def twins_do_not_mix(evidence: Evidence) -> Finding:
@@ -16,34 +23,45 @@ def twins_do_not_mix(evidence: Evidence) -> Finding:
 
     Sagas with the same workflow id and saga id run in several tenants at the same time with
     different inputs; no effect, result, signal or query answer of one shows anything of another.
+    Starts, signals, queries, updates, cancels and terminations on equal workflow ids, in an order
+    drawn from the trial's seed, meet the runs of the tenant that calls, and no other's: where only
+    another tenant has an open run they are refused.
     """
     programs = {(p.tenant, p.workflow_id): p for p in evidence.of(Program)}
     twins = _twins(evidence.fed("INV-ISO-8"))
-    crossed = [
-        *_crossed_effects(programs, evidence.of(Effect)),
-        *_crossed_answers(programs, evidence.of(Operation)),
-        *_crossed_results(programs, evidence),
-    ]
+    orders = interleaved(evidence)
     answers = Counter(
         op.name
         for op in evidence.of(Operation)
         if op.ending is Ending.OK and (op.tenant, op.workflow_id) in twins
     )
     effects = sum((e.tenant, e.workflow_id) in twins for e in evidence.of(Effect))
-    figures = {
-        "twin_sagas": len(twins),
-        "effects": effects,
-        "results": answers["result"],
-        "queries": answers["state"],
-        "signals": answers["signal"],
-    }
-    if crossed:
-        return failed(
-            f"{len(crossed)} times something of one tenant showed in another", crossed, **figures
-        )
-    if not twins or min(effects, answers["result"], answers["state"], answers["signal"]) == 0:
-        return inconclusive("no twin sagas with effects, results, signals and queries", **figures)
-    return passed(f"{len(twins)} sagas with the same ids in several tenants kept apart", **figures)
+    seen = (effects, answers["result"], answers["state"], answers["signal"])
+    return conclude(
+        CLAUSES,
+        [
+            *_crossed_effects(programs, evidence.of(Effect)),
+            *_crossed_answers(programs, evidence.of(Operation)),
+            *_crossed_results(programs, evidence),
+            *orders.broken,
+        ],
+        [
+            "" if twins and all(seen) else "no twin sagas with effects, results, queries, signals",
+            orders.lacks,
+        ],
+        f"{len(twins)} sagas with the same ids in several tenants kept apart, and so did "
+        f"{orders.operations} interleaved operations",
+        {
+            "twin_sagas": len(twins),
+            "effects": effects,
+            "results": answers["result"],
+            "queries": answers["state"],
+            "signals": answers["signal"],
+            "interleaved_operations": orders.operations,
+            "where_only_another_tenant_had_a_run": orders.orphans,
+            "interleaved_unclear": orders.unclear,
+        },
+    )
 
 
 def _twins(programs: Iterable[Program]) -> set[tuple[str, str]]:
@@ -60,7 +78,7 @@ def _twins(programs: Iterable[Program]) -> set[tuple[str, str]]:
 
 def _crossed_effects(
     programs: dict[tuple[str, str], Program], effects: Iterable[Effect]
-) -> Iterator[Witness]:
+) -> Iterator[Broken]:
     for effect in effects:
         program = programs.get((effect.tenant, effect.workflow_id))
         if program is None:
@@ -68,10 +86,11 @@ def _crossed_effects(
         node = _node(program, effect.step)
         asked = (node.get("resource", ""), node.get("amount", "1"))
         if (effect.resource, effect.amount) != asked:
-            yield Witness(
-                text=f"{effect.tenant}/{effect.workflow_id} step {effect.step}: asked for "
+            yield Broken(
+                EFFECT,
+                f"{effect.tenant}/{effect.workflow_id} step {effect.step}: asked for "
                 f"{asked}, the service was asked for "
-                f"{(effect.resource, effect.amount)}"
+                f"{(effect.resource, effect.amount)}",
             )
 
 
@@ -82,7 +101,7 @@ def _node(program: Program, number: int) -> dict[str, Any]:
 
 def _crossed_answers(
     programs: dict[tuple[str, str], Program], operations: Iterable[Operation]
-) -> Iterator[Witness]:
+) -> Iterator[Broken]:
     for op in operations:
         program = programs.get((op.tenant, op.workflow_id))
         answer = _answer(op)
@@ -99,12 +118,12 @@ def _crossed_answers(
             if _named_tenant(each, programs, program)
         ]
         if strange:
-            yield Witness(text=f"{op.tenant}/{op.workflow_id}: {op.name} shows {strange}")
+            yield Broken(ANSWER, f"{op.tenant}/{op.workflow_id}: {op.name} shows {strange}")
 
 
 def _crossed_results(
     programs: dict[tuple[str, str], Program], evidence: Evidence
-) -> Iterator[Witness]:
+) -> Iterator[Broken]:
     """Results of steps that a service gave to another tenant's step, and never to this one's."""
     given: defaultdict[tuple[str, int, str], set[str]] = defaultdict(set)
     for effect in evidence.of(Effect):
@@ -119,9 +138,10 @@ def _crossed_results(
             digest = canonical_sha256(entry.get("result"))
             owners = given.get((program.saga_id, int(entry.get("step", -1)), digest), set())
             if owners and op.tenant not in owners:
-                yield Witness(
-                    text=f"{op.tenant}/{op.workflow_id}: {op.name} shows, for step "
-                    f"{entry['step']}, what the service gave to {sorted(owners)}"
+                yield Broken(
+                    RESULT,
+                    f"{op.tenant}/{op.workflow_id}: {op.name} shows, for step "
+                    f"{entry['step']}, what the service gave to {sorted(owners)}",
                 )
 
 

@@ -56,6 +56,19 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         parameters={"tenant_removal_s": 2},
     ),
     Mutant(
+        name="same-ids-in-one-namespace",
+        expected=("INV-ISO-8",),
+        clause="operation on another tenant's run",
+        defect="The deployment starts the second tenant's workflows in the first one's namespace.",
+        breakage=Breakage(tenants={"beta": {"namespace": "alpha"}}),
+        cases=("twin-0",),
+        collateral={
+            "INV-ISO-1": "it is one namespace",
+            **{id_: why for id_, why in ONE_NAMESPACE.items() if id_ != "INV-ISO-8"},
+            **MIXED_EVENTS,
+        },
+    ),
+    Mutant(
         name="namespaces-nobody-declared",
         expected=("INV-ISO-1",),
         clause="namespace without a tenant",
@@ -119,6 +132,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="signals-by-saga-id",
         expected=("INV-ISO-8",),
+        clause="signal of another tenant",
         defect="A worker process keeps signals by workflow id for all tenants together.",
         breakage=broken_worker("signals-by-saga-id"),
         cases=("twin-[0-3]",),
@@ -127,6 +141,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="resource-by-saga-id",
         expected=("INV-ISO-8",),
+        clause="effect of another tenant",
         defect="A worker process keeps what a step works on by saga id for all tenants together.",
         breakage=broken_worker("resource-by-saga-id"),
         cases=("twin-[0-3]",),
@@ -135,6 +150,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="result-by-saga-id",
         expected=("INV-ISO-8",),
+        clause="result of another tenant",
         defect="A worker process keeps the services' results by saga id for all tenants together.",
         breakage=broken_worker("result-by-saga-id"),
         cases=("twin-[0-3]",),
