@@ -63,6 +63,12 @@ class KillWorker(_Scripted, frozen=True, kw_only=True, tag="kill_worker"):
     release: Literal["drop", "answer"] = "drop"
 
 
+class Revoke(_Scripted, frozen=True, kw_only=True, tag="revoke"):
+    """Have the PDP deny what this step asked, once its effect has been seen at the service."""
+
+    after_step: int
+
+
 class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
     """Start the same program once more, under another workflow id.
 
@@ -72,7 +78,7 @@ class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
     when: Literal["beside", "ended"] = "beside"
 
 
-Script = Signal | Cancel | Terminate | KillWorker | Redeliver
+Script = Revoke | Signal | Cancel | Terminate | KillWorker | Redeliver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,11 +101,10 @@ class DoublesClient:
         wanted = AwaitAudit(events=list(events), timeout_ms=timeout_ms)
         return (await self._post("/await_audit", wanted, Missing, timeout_ms)).missing
 
-    async def policy(self, tenant: str, resource: str, decision: bool | None) -> None:
-        """Decide a resource otherwise for a tenant; None goes back to the rule."""
-        await self._post(
-            "/policy", Policy(tenant=tenant, resource=resource, decision=decision), dict
-        )
+    async def policy(self, tenant: str, resource: str, action: str, decision: bool | None) -> None:
+        """Decide an action on a resource otherwise for a tenant; None goes back to the rule."""
+        policy = Policy(tenant=tenant, resource=resource, action=action, decision=decision)
+        await self._post("/policy", policy, dict)
 
     async def sink(self, status: Literal[204, 503, 0] = 204, delay_ms: int = 0) -> None:
         """How the sink answers from now on; 0 closes the connection."""

@@ -136,7 +136,7 @@ class Control:
 
     async def _policy(self, request: Request) -> Any:
         policy = _read(Policy, request)
-        self._pdp.override(policy.tenant, policy.resource, policy.decision)
+        self._pdp.override(policy.tenant, policy.resource, policy.action, policy.decision)
         return _DONE
 
     async def _set_sink(self, request: Request) -> Any:

@@ -76,10 +76,11 @@ class Missing(Message, frozen=True, kw_only=True):
 
 
 class Policy(Message, frozen=True, kw_only=True):
-    """Decide a resource otherwise for a tenant; None goes back to the rule."""
+    """Decide an action on a resource otherwise for a tenant; None goes back to the rule."""
 
     tenant: str
     resource: str
+    action: str
     decision: bool | None
 
 

@@ -110,15 +110,15 @@ class Pdp:
         self._recorder = recorder
         self._claims = claims
         self._deadline_s = deadline_ms / 1000
-        self._overrides: dict[tuple[str, str], bool] = {}
+        self._overrides: dict[tuple[str, str, str], bool] = {}
         self._questions: Counter[tuple[str, str, int, str]] = Counter()
 
-    def override(self, tenant: str, resource: str, decision: bool | None) -> None:
-        """Decide a resource otherwise for a tenant; None goes back to the rule."""
+    def override(self, tenant: str, resource: str, action: str, decision: bool | None) -> None:
+        """Decide an action on a resource otherwise for a tenant; None goes back to the rule."""
         if decision is None:
-            self._overrides.pop((tenant, resource), None)
+            self._overrides.pop((tenant, resource, action), None)
         else:
-            self._overrides[tenant, resource] = decision
+            self._overrides[tenant, resource, action] = decision
 
     def ask(self, connection: Connection, request: Request) -> Coroutine[Any, Any, None] | None:
         """Handle one request to the PDP."""
@@ -183,7 +183,7 @@ class Pdp:
         )  # fmt: skip
 
     def _decide(self, question: Question, claims: Claims) -> Answer:
-        decision = self._overrides.get((question.subject_id, question.resource))
+        decision = self._overrides.get((question.subject_id, question.resource, question.action))
         if decision is None:
             decision = bool(claims.tenant) and (
                 claims.tenant == question.subject_id == question.resource_tenant

@@ -30,7 +30,7 @@ from harness.drive.session import Drive
 from harness.groups import CRASH
 from harness.journal.records import Program, now
 from harness.program_file import file_of
-from harness.scenario import Cancel, Case, Redeliver, Signal, Suite, Terminate, breaks
+from harness.scenario import Cancel, Case, Redeliver, Revoke, Signal, Suite, Terminate, breaks
 
 OPEN_AT_ONCE = 40  # more would only wait for each other, and every measured gap with them
 STARTS_AT_ONCE = 16
@@ -225,12 +225,23 @@ async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act:
             told = with_canaries(identity, drive.plan.trial_id, run.tenant.name)
             payload = {"name": name, "id": told}
             await drive.call("signal", handle.signal("deliver", payload), args=payload, **run.about)
+        case Revoke(after_step=number):
+            await _seen(drive, run, handle, number)
+            await _revoke(drive, run, number)
         case Cancel(after_step=number):
             await _seen(drive, run, handle, number)
             await drive.call("cancel", handle.cancel(), **run.about)
         case Terminate(after_step=number):
             await _seen(drive, run, handle, number)
             await drive.call("terminate", handle.terminate("conformance"), **run.about)
+
+
+async def _revoke(drive: Drive, run: Run, number: int) -> None:
+    node = run.program.nodes[number]
+    assert isinstance(node, Step)
+    question = {"resource": node.resource, "action": f"{node.service}.{node.operation}"}
+    policy = drive.doubles.policy(run.tenant.name, decision=False, **question)
+    await drive.call("revoke", policy, args=question, **run.about)
 
 
 async def _seen(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], number: int) -> None:

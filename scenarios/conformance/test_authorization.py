@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from harness.contract.pdp_modes import FAMILIES, MODES, Mode
-from harness.contract.program import Behaviour, Node, Retry, step
+from harness.contract.program import Behaviour, Node, Retry, Wait, step
+from harness.groups import CRASH
 from harness.journal.records import Answer
-from harness.scenario import Act, Case, Suite
+from harness.scenario import Act, Case, KillWorker, Revoke, Signal, Suite
 from scenarios.conformance.shapes import BUSINESS_FAILURE, QUICK, failing_at, steps
 
 SOON: Final = Retry(initial_ms=100)
-_A_SAGA: Final = 8
+SHORT: Final = Retry(initial_ms=100, max_attempts=3)
+_A_SAGA: Final = 6
 _A_STALLING_SAGA: Final = 2  # each of its questions takes a deadline, there and back
 
 
@@ -77,7 +79,11 @@ DENY_CASES = (
     ),
 )
 ASKING_CASES = (
-    Case(name="all-kinds-there-and-back", feeds=("INV-PDP-1", "INV-PDP-2"), nodes=failing_at(5, 4)),
+    Case(
+        name="all-kinds-there-and-back",
+        feeds=("INV-PDP-1", "INV-PDP-2", "INV-PDP-6"),
+        nodes=failing_at(5, 4),
+    ),
     *(
         Case(
             name=f"asked-again-{number}",
@@ -96,22 +102,132 @@ ASKING_CASES = (
         for number in range(4)
     ),
 )
+# the PDP is away for some questions, or for all; half of its replicas fail; it comes and goes
+AWAY = ("fm-20-forth-x2", "item", "fm-08-forth-x1", "item", "fm-16-forth-x1", "item")
+FLAPPING = ("fm-09a-forth-x3", "fm-21-forth-x1", "fm-11-forth-x2", "fm-22-forth-x1")
+OUTAGE_CASES = (
+    *(
+        Case(
+            name=f"outage-survived-{number}",
+            feeds=("INV-PDP-5",),
+            tenants=number,
+            nodes=[step(kind, f"{each}.{{tenant}}", retry=SOON) for kind, each in enumerate(away)],
+        )
+        for number, away in enumerate((AWAY, FLAPPING))
+    ),
+    *(
+        Case(
+            name=f"outage-lasting-{number}",
+            feeds=("INV-PDP-5",),
+            tenants=number,
+            nodes=[*steps(1), step(number + 1, f"{mode}.{{tenant}}", retry=SHORT)],
+        )
+        for number, mode in enumerate(("fm-20", "fm-09"))
+    ),
+)
+ROLLBACK_CASES = tuple(
+    Case(
+        name=f"rollback-without-pdp-{number}",
+        feeds=("INV-PDP-11",),
+        tenants=number,
+        nodes=[
+            *(step(kind, f"{away}.{{tenant}}") for kind, away in enumerate(modes)),
+            step(0, "end.{tenant}", behaviour=BUSINESS_FAILURE),
+        ],
+    )
+    for number, modes in enumerate(
+        (
+            ("fm-20-back-x3", "item", "fm-16-back-x1", "fm-08-back-x1"),
+            ("item", "fm-09a-back-x2", "fm-21-back-x1", "fm-20-back-x1"),
+        )
+    )
+)
+REUSE_CASES = (
+    *(
+        Case(
+            name=f"revoked-between-steps-{kind}",
+            feeds=("INV-PDP-7",),
+            tenants=kind,
+            script=(Revoke(after_step=0), Signal(name="go", id="revoked")),
+            nodes=[
+                step(kind, "taken-back.{tenant}"),
+                Wait(signal="go"),
+                step(kind, "taken-back.{tenant}", retry=QUICK),
+            ],
+        )
+        for kind in range(2)
+    ),
+    *(
+        Case(
+            name=f"over-between-attempts-{number}",
+            feeds=("INV-PDP-7",),
+            tenants=number % 2,
+            nodes=[
+                step(number, f"{after}.{{tenant}}", behaviour=Behaviour(fail=1), retry=SHORT),
+            ],
+        )
+        for number, after in enumerate(("fm-02-after1", "fm-20-after1", "fm-02-after1"))
+    ),
+    # the worker dies between the allow and the effect, and the allow is over when it is back
+    Case(
+        name="over-after-a-crash",
+        feeds=("INV-PDP-7",),
+        group=CRASH,
+        tenants=0,
+        script=(KillWorker(at_step=0),),
+        nodes=[
+            step(
+                3,
+                "fm-02-after1.{tenant}",
+                behaviour=Behaviour(hold="before"),
+                start_to_close_ms=6000,
+                retry=SOON,
+            )
+        ],
+    ),
+)
+OBLIGATION_CASES = (
+    Case(
+        name="obligations",
+        feeds=("INV-PDP-8",),
+        tenants=1,
+        nodes=[
+            *(
+                step(kind, f"fm-42{letter}-x1.{{tenant}}", amount="2", retry=SOON)
+                for kind, letter in enumerate(("", "a", "b"))
+            ),
+            step(0, "end.{tenant}", behaviour=BUSINESS_FAILURE),
+        ],
+    ),
+)
 SUITE = Suite(
     name="authorization",
     feeds=(
-        "INV-PDP-1",
-        "INV-PDP-2",
-        "INV-PDP-3",
-        "INV-PDP-4",
+        *(f"INV-PDP-{number}" for number in range(1, 9)),
         "INV-PDP-10",
+        "INV-PDP-11",
         "INV-PDP-13",
     ),
-    cases=(*MODE_CASES, *CLOSED_CASES, *DENY_CASES, *ASKING_CASES),
+    cases=(
+        *ROLLBACK_CASES,  # its retries take longest
+        *MODE_CASES,
+        *CLOSED_CASES,
+        *DENY_CASES,
+        *ASKING_CASES,
+        *OUTAGE_CASES,
+        *REUSE_CASES,
+        *OBLIGATION_CASES,
+    ),
     acts=(
         Act(
             name="pdp-certified",
             feeds=("INV-PDP-10",),
             call="scenarios.conformance.acts.certify:certify",
+        ),
+        Act(
+            name="sagas-for-nobody",
+            feeds=("INV-PDP-6",),
+            call="scenarios.conformance.acts.nobody:start_sagas_for_nobody",
         ),
     ),
 )

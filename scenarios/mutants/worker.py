@@ -8,7 +8,16 @@ from typing import Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-from scenarios.mutants import attempts, emitting, equivalents, links, pdp, shared
+from scenarios.mutants import (
+    attempts,
+    emitting,
+    equivalents,
+    links,
+    outages,
+    pdp,
+    questions,
+    shared,
+)
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
     compensation,
@@ -55,6 +64,18 @@ PARTS: Final[Mapping[str, Parts]] = {
     "charset-refused": Parts(authorize=asking(see=pdp.no_charset)),
     "deny-retried": Parts(authorize=pdp.ruling(Ruling.DENIED, Ruling.UNAVAILABLE)),
     "deny-ignored": Parts(authorize=pdp.ruling(Ruling.DENIED, Ruling.ALLOWED)),
+    "never-asks": Parts(authorize=questions.never_asked),
+    "asks-in-another-dialect": Parts(authorize=questions.in_another_dialect),
+    "subject-of-first-tenant": Parts(authorize=questions.for_first_tenant()),
+    "forward-action-for-compensation": Parts(authorize=questions.forward_action),
+    "wildcard-resource": Parts(authorize=questions.wildcard),
+    "tenant-made-up": Parts(workflow=tenants.MadeUp),
+    "asks-until-answered": Parts(authorize=outages.until_answered),
+    "waits-for-the-pdp": Parts(authorize=outages.waiting),
+    "effect-again-after-outage": Parts(perform=outages.twice_when_back),
+    "rollback-given-up": Parts(authorize=outages.given_up_back),
+    "decision-cached": Parts(authorize=outages.cached()),
+    "stale-when-away": Parts(authorize=outages.stale_when_away()),
     # idempotency
     "random-key": Parts(idempotency_key=attempts.random_key),
     "retry-taken-for-done": Parts(perform=attempts.second_call_skipped),

@@ -344,7 +344,7 @@ class Story:
             Decision(
                 **self.at(), seq=self.seq, received_ns=received_ns, action=action,
                 resource=resource, mode=mode, answer=answer, answered_ns=self.now_ns,
-                ended_by="us", **who,
+                ended_by="us", request=evaluation(who, action, resource), **who,
             )
         )  # fmt: skip
 
@@ -417,6 +417,20 @@ class Story:
                 body=base64.b64encode(json.dumps(event).encode()).decode(),
             )
         )  # fmt: skip
+
+
+def evaluation(who: Mapping[str, Any], action: str, resource: str) -> str:
+    """The question as the contract has it."""
+    kind = action.partition(".")[0]
+    names = ("saga_id", "step", "direction")
+    return json.dumps(
+        {
+            "subject": {"type": "tenant", "id": who["tenant"]},
+            "action": {"name": action},
+            "resource": {"type": kind, "id": resource, "properties": {"tenant": who["tenant"]}},
+            "context": {name: who[name] for name in names},
+        }
+    )
 
 
 def audit_event(run: Told, event: Event, type_: str) -> Event:

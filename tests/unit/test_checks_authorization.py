@@ -17,7 +17,9 @@ from harness.journal.records import (
     Decision,
     Disposition,
     Effect,
+    Ending,
     Fault,
+    Operation,
     Process,
     Program,
 )
@@ -36,7 +38,30 @@ DEADLINE_NS = 1_000 * MS
 
 def there(mode: str) -> list[str]:
     """How the attempts of a step go whose first question is answered in this mode."""
-    return [mode, "ok"] if mode in BASES else [mode]
+    return [mode] if mode in CONTROLS else [mode, "ok"]
+
+
+def operation(story: Story, name: str, workflow_id: str, **args: str) -> None:
+    """Something that the drive did."""
+    story.add(
+        Operation(
+            **story.at(), name=name, tenant="alpha", workflow_id=workflow_id, ending=Ending.OK,
+            invoked_ns=0, args=args,
+        )
+    )  # fmt: skip
+
+
+def _over(story: Story, quick: Retry) -> None:
+    """Allows that were over before they could be used again."""
+    for case, mode, tries in (("revoked", "FM-02", 1), ("gone", "FM-20", 1)):
+        nodes = [step(0, f"{mode.lower()}-after1.alpha", retry=quick)]
+        plan = {(0, "forward"): ["fail", *[mode] * tries]}
+        story.saga(nodes, feeds=IDS, case=case, plan=plan)
+    nodes = [step(0, "taken-back"), step(0, "taken-back")]
+    story.saga(nodes, feeds=IDS, case="taken-back", plan={(1, "forward"): ["deny"]})
+    (denied,) = story.all(Decision, saga_id="s-taken-back", step=1)
+    operation(story, "revoke", "wf-taken-back", resource="taken-back", action="rms.reserve")
+    story.set(Operation, {"at_ns": denied.received_ns - MS}, name="revoke")
 
 
 def told(failure_modes: int = len(BASES)) -> Story:
@@ -52,7 +77,7 @@ def told(failure_modes: int = len(BASES)) -> Story:
     for position in range(2):
         story.saga(four, feeds=IDS, case=f"deny-{position}", plan={(position, "forward"): ["deny"]})
     quick = Retry(initial_ms=10, max_attempts=2)
-    for number, mode in enumerate([*CONTROLS, *BASES[:failure_modes]]):
+    for number, mode in enumerate([*CONTROLS, *BASES[:failure_modes], "FM-42a", "FM-42b"]):
         nodes = [step(number, f"{mode.lower()}.alpha", retry=quick), step(0, "end")]
         plan = {(0, "compensation"): there(mode), (1, "forward"): ["refuse"]}
         if mode != "FM-02":
@@ -60,6 +85,10 @@ def told(failure_modes: int = len(BASES)) -> Story:
         story.saga(nodes, feeds=IDS, case=mode, plan=plan)
     nodes = [step(0, "fm-02.alpha")]
     story.saga(nodes, feeds=IDS, case="deny-mode", plan={(0, "forward"): ["FM-02"]})
+    away = {(0, "forward"): ["FM-20", "FM-20"]}
+    story.saga([step(0, "fm-20", retry=quick)], feeds=IDS, case="lasting", plan=away)
+    _over(story, quick)
+    operation(story, "start-for-nobody", "wf-nobody")
     return story
 
 

@@ -145,10 +145,10 @@ async def test_decisions_and_effects_have_one_order(rig: Running) -> None:
 async def test_the_policy_allows_a_tenant_its_own_and_can_be_overridden(rig: Running) -> None:
     worker, client = rig
     assert await worker.ask(tenant="beta") == {"decision": False}  # the header says alpha
-    await client.policy("alpha", "room-7", False)
+    await client.policy("alpha", "room-7", "rms.reserve", False)
     assert await worker.ask() == {"decision": False}
     assert await worker.ask("room-8") == {"decision": True}
-    await client.policy("alpha", "room-7", None)
+    await client.policy("alpha", "room-7", "rms.reserve", None)
     assert await worker.ask() == {"decision": True}
 
 

@@ -10,6 +10,13 @@ from harness.checks.authorization.attempts import asked, done, place_of
 from harness.checks.authorization.certified import pdp_is_certified
 from harness.checks.authorization.closed import closed_on_every_error
 from harness.checks.authorization.denied import a_deny_is_final
+from harness.checks.authorization.obligations import obligations_are_honoured_or_refused
+from harness.checks.authorization.outage import (
+    a_rollback_is_authorized_and_ends,
+    an_outage_is_bounded,
+)
+from harness.checks.authorization.question import the_right_question_is_asked
+from harness.checks.authorization.reuse import no_allow_outlives_its_policy
 from harness.checks.authorization.source import workflows_do_not_ask
 from harness.checks.check import Check, Evidence, Finding
 from harness.checks.histories import Place, coverage, runs, sagas
@@ -147,6 +154,9 @@ def _precedes(decision: Decision, effect: Effect) -> bool:
 # a worker that never asks leaves no decision at all, which is a failure and no lack of evidence
 _NEEDS: Final[dict[type[Record], int]] = {Decision: 0, Effect: 1, Program: 1, History: 1}
 _ANSWERED: Final[dict[type[Record], int]] = {**_NEEDS, Decision: 1, Effect: 0, Process: 0, Fault: 0}
+_ASKED: Final[dict[type[Record], int]] = {
+    Decision: 1, Effect: 0, Program: 1, History: 1, Operation: 0,
+}  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = (
     Check(id="INV-PDP-1", subject=Subject.WORKER, needs=_NEEDS, judge=every_activity_asks),
@@ -165,4 +175,15 @@ CHECKS: Final[tuple[Check, ...]] = (
         needs={SourceScan: 0, Part: 1},
         judge=workflows_do_not_ask,
     ),
-)
+    Check(id="INV-PDP-5", subject=Subject.WORKER, needs=_ASKED, judge=an_outage_is_bounded),
+    Check(id="INV-PDP-6", subject=Subject.WORKER, needs=_ASKED, judge=the_right_question_is_asked),
+    Check(id="INV-PDP-7", subject=Subject.WORKER, needs=_ASKED, judge=no_allow_outlives_its_policy),
+    Check(
+        id="INV-PDP-8", subject=Subject.WORKER, needs=_ASKED,
+        judge=obligations_are_honoured_or_refused,
+    ),
+    Check(
+        id="INV-PDP-11", subject=Subject.WORKER, needs=_ASKED,
+        judge=a_rollback_is_authorized_and_ends,
+    ),
+)  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
-from scenarios.mutants.table.broken import broken_worker, replayed
+from scenarios.mutants.table.broken import APPLIED_TWICE, STUCK, broken_worker, replayed
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -267,5 +267,139 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="wrong metadata",
         defect="The PDP's metadata is that of another PDP.",
         breakage=Breakage(doubles=("pdp-other-metadata",)),
+    ),
+    Mutant(
+        name="never-asks",
+        expected=("INV-PDP-1",),
+        clause="completed without a decision",
+        defect="The worker asks no PDP at all.",
+        breakage=broken_worker("never-asks"),
+        cases=("all-kinds-there-and-back",),
+    ),
+    Mutant(
+        name="asks-in-another-dialect",
+        expected=("INV-PDP-6",),
+        clause="no AuthZEN request",
+        defect="The worker asks the PDP in a dialect that is not AuthZEN.",
+        breakage=broken_worker("asks-in-another-dialect"),
+    ),
+    Mutant(
+        name="subject-of-first-tenant",
+        expected=("INV-PDP-6",),
+        clause="another subject",
+        defect="The subject of a question is the tenant that asked first.",
+        breakage=broken_worker("subject-of-first-tenant"),
+    ),
+    Mutant(
+        name="forward-action-for-compensation",
+        expected=("INV-PDP-6",),
+        clause="another action or resource",
+        defect="A compensation asks whether its forward step is allowed.",
+        breakage=broken_worker("forward-action-for-compensation"),
+    ),
+    Mutant(
+        name="wildcard-resource",
+        expected=("INV-PDP-6",),
+        clause="empty or a wildcard",
+        defect="The resource of every question is a star.",
+        breakage=broken_worker("wildcard-resource"),
+    ),
+    Mutant(
+        name="tenant-made-up",
+        expected=("INV-PDP-6",),
+        clause="asked for nobody",
+        defect="A saga without a tenant is given one instead of being refused.",
+        breakage=broken_worker("tenant-made-up"),
+    ),
+    Mutant(
+        name="asks-until-answered",
+        expected=("INV-PDP-5",),
+        clause="asked again within an attempt",
+        defect="An attempt asks again and again when there is no answer.",
+        breakage=broken_worker("asks-until-answered"),
+        cases=("outage-lasting-*",),
+    ),
+    Mutant(
+        name="outage-one-attempt-more",
+        expected=("INV-PDP-5",),
+        clause="asked beyond the policy",
+        defect="A step is tried once more in an outage than its policy allows.",
+        breakage=broken_worker("one-attempt-more"),
+        cases=("outage-lasting-*",),
+    ),
+    Mutant(
+        name="effect-again-after-outage",
+        expected=("INV-PDP-5",),
+        clause="several effects",
+        defect="When the PDP is back, what was tried in vain is done as well.",
+        breakage=broken_worker("effect-again-after-outage"),
+        cases=("outage-survived-*",),
+        collateral={
+            **APPLIED_TWICE,
+            "INV-IDEM-1": "what is done again is applied again",
+            "INV-IDEM-4": "it is done again under another key",
+        },
+    ),
+    Mutant(
+        name="waits-for-the-pdp",
+        expected=("INV-PDP-5",),
+        clause="without an end",
+        defect="An attempt that found the PDP away waits for ever.",
+        breakage=broken_worker("waits-for-the-pdp"),
+        cases=("outage-lasting-*",),
+        parameters=STUCK,
+    ),
+    Mutant(
+        name="rollback-open-when-away",
+        expected=("INV-PDP-11",),
+        clause="compensated without an allow",
+        defect="A rollback goes on without the PDP when the PDP is away.",
+        breakage=broken_worker("compensation-open-without-answer"),
+        collateral={"INV-PDP-3": "a compensation without an allow is a false allow"},
+    ),
+    Mutant(
+        name="rollback-given-up",
+        expected=("INV-PDP-11",),
+        clause="not rolled back",
+        defect="A compensation that found the PDP away is not tried again.",
+        breakage=broken_worker("rollback-given-up"),
+        collateral={"DUR-5": "a compensation that is given up leaves its step standing"},
+    ),
+    Mutant(
+        name="rollback-waits-for-ever",
+        expected=("INV-PDP-11",),
+        clause="without an end",
+        defect="A compensation that found the PDP away waits for ever.",
+        breakage=broken_worker("waits-for-the-pdp"),
+        parameters=STUCK,
+    ),
+    Mutant(
+        name="decision-cached",
+        expected=("INV-PDP-7",),
+        clause="used after it was revoked",
+        defect="An allow is kept and used for every question that is the same.",
+        breakage=broken_worker("decision-cached"),
+        cases=("revoked-between-steps-*", "over-between-attempts-*"),
+        collateral={
+            "INV-PDP-1": "a cached allow is no decision of the attempt",
+            "INV-PDP-2": "a retry that uses a cached allow does not ask",
+        },
+    ),
+    Mutant(
+        name="stale-when-away",
+        expected=("INV-PDP-7",),
+        clause="used while the PDP was away",
+        defect="The last allow of a question is used when the PDP is away.",
+        breakage=broken_worker("stale-when-away"),
+        cases=("over-between-attempts-*",),
+        collateral={"INV-PDP-3": "an effect after no answer is a false allow"},
+    ),
+    Mutant(
+        name="obligation-ignored",
+        expected=("INV-PDP-8",),
+        clause="obligation ignored",
+        defect="Obligations beside an allow are not looked at.",
+        breakage=broken_worker("any-context"),
+        collateral={"INV-PDP-3": "an allow with an obligation that is ignored is a false allow"},
     ),
 )
