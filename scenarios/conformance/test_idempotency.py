@@ -29,6 +29,28 @@ CRASH_CASES = tuple(
     for point in ("before", "after")
     for kind in range(4)
 )
+# the engine gives the attempt up for want of heartbeats, long before its time is over
+HEARTBEAT_CASES = tuple(
+    Case(
+        name=f"crash-heartbeat-{kind}",
+        feeds=IDS,
+        group=CRASH,
+        tenants=kind % 2,
+        needs=frozenset({"heartbeat"}),
+        script=(KillWorker(at_step=0),),
+        nodes=[
+            step(
+                kind,
+                "beats.{tenant}",
+                behaviour=Behaviour(hold="after"),
+                heartbeat_ms=1500,
+                start_to_close_ms=40_000,
+                retry=Retry(initial_ms=100),
+            )
+        ],
+    )
+    for kind in (1, 2)
+)
 # compensations have the contract's own timeouts, so only one of each is worth its wait
 LOST_BACK_CASES = tuple(
     Case(
@@ -205,6 +227,7 @@ SUITE = Suite(
         SIGNALLED_TWICE,
         CANCELLED_TWICE,
         *CRASH_CASES,
+        *HEARTBEAT_CASES,
         *CRASH_AFTER_ANSWER_CASES,
         *LOST_COMPLETION_CASES,
         *LOST_CASES,

@@ -426,3 +426,20 @@ def test_a_saga_whose_worker_was_killed_must_have_come_to_its_end() -> None:
     story = told()
     story.saga([step(0, "r")], feeds=IDS, case="killed", group="crash", end="open")
     assert "1 of 1 sagas whose worker was killed" in lacks(story, IDEM_1)
+
+
+@pytest.mark.parametrize("missed", [True, False])
+def test_activities_that_beat_must_have_been_given_up_by_the_engine(missed: bool) -> None:
+    """A case for it alone shows nothing: the attempt may have ended in another way."""
+    story = told()
+    nodes = [step(0, "r", heartbeat_ms=1500)]
+    beating = story.saga(nodes, feeds=IDS, case="beats", group="crash")
+    if missed:
+        for event in beating.run.events:
+            started = event.get("activityTaskStartedEventAttributes")
+            if started is not None:
+                timeout = {"timeoutType": "TIMEOUT_TYPE_HEARTBEAT"}
+                started["lastFailure"] = {"timeoutFailureInfo": timeout}
+        assert story.judge(BY_ID["INV-IDEM-1"]).outcome is Outcome.PASS
+    else:
+        assert "heartbeats" in story.judge(BY_ID["INV-IDEM-1"]).reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -306,7 +307,14 @@ def test_each_way_must_have_been_provoked(where: dict[str, Any], missing: str) -
 
 
 IDEM_5 = BY_ID["INV-IDEM-5"]
-AGAIN = {"reset": "", "workflow retry": "RETRY", "cron": "CRON_SCHEDULE", "redelivery": ""}
+AGAIN = {
+    "reset": "",
+    "workflow retry": "RETRY",
+    "cron": "CRON_SCHEDULE",
+    "schedule": "",
+    "redelivery": "",
+}
+OTHER_ID = {"redelivery": "wf-other", "schedule": "wf-at-noon"}
 
 
 def again() -> Story:
@@ -324,8 +332,11 @@ def again() -> Story:
         if cause == "reset":
             reset = "WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW"
             story.event(other, "WORKFLOW_TASK_FAILED", cause=reset)
-        if cause == "redelivery":
-            other.workflow_id = "wf-other"
+        other.workflow_id = OTHER_ID.get(cause, other.workflow_id)
+        if cause == "schedule":
+            by = base64.b64encode(b'"nightly"').decode()
+            fields = {"indexedFields": {"TemporalScheduledById": {"data": by}}}
+            other.events[0]["workflowExecutionStartedEventAttributes"]["searchAttributes"] = fields
         told.run = other
         story.activity(told, step(0, "r"), 0, "forward", {})
         story.event(other, "WORKFLOW_EXECUTION_COMPLETED")
@@ -371,7 +382,7 @@ def test_a_cause_that_was_not_provoked_leaves_it_open(cause: str) -> None:
     story = again()
     case = {"continue-as-new": "continued"}.get(cause, cause.replace(" ", "-"))
     story.runs = [run for run in story.runs if case not in run.workflow_id and (
-        cause != "redelivery" or run.workflow_id != "wf-other")]  # fmt: skip
+        run.workflow_id != OTHER_ID.get(cause))]  # fmt: skip
     assert f"asked for again by {cause}" in lacks(story, IDEM_5)
 
 

@@ -44,7 +44,8 @@ class Activity(msgspec.Struct, kw_only=True):
     """A scheduled activity and how it ended: completed, failed, timed out, canceled, or empty.
 
     `attempt` is the last one the history knows; a run that is being retried shows none. `failure`
-    is the type of its final failure, `payloads` its result as recorded.
+    is the type of its final failure, `payloads` its result as recorded. `timed_out_by` is the
+    timeout (START_TO_CLOSE, HEARTBEAT) that ended the attempt before the last.
     """
 
     event_id: int
@@ -56,6 +57,7 @@ class Activity(msgspec.Struct, kw_only=True):
     ended: str = ""
     ended_event_id: int = 0
     failure: str = ""
+    timed_out_by: str = ""
     payloads: Any = None
 
     @property
@@ -74,8 +76,9 @@ class Run(msgspec.Struct, kw_only=True):
     `longest_retry_s` is the longest schedule-to-close timeout of its activities. `reset_ns` is when
     the run was made by a reset, `reset_event_id` the event that says so: what is before it was
     copied. `initiator` is why it goes on from another run: WORKFLOW (continue-as-new), RETRY,
-    CRON_SCHEDULE. `tasks` are when its workflow tasks were scheduled, by event id, and
-    `slowest_task_ns` the longest time until one was answered: how quick engine and worker were.
+    CRON_SCHEDULE; `scheduled_by` the schedule that started it. `tasks` are when its workflow tasks
+    were scheduled, by event id, and `slowest_task_ns` the longest time until one was answered: how
+    quick engine and worker were.
     """
 
     history: History
@@ -87,6 +90,7 @@ class Run(msgspec.Struct, kw_only=True):
     reset_ns: int = 0
     reset_event_id: int = 0
     initiator: str = ""
+    scheduled_by: str = ""
     closing: str = ""
     following: str = ""
     failure: str = ""
@@ -168,6 +172,11 @@ def payload(payloads: Any) -> Any:
         return None
 
 
+def _value(payload_: Any) -> Any:
+    """The JSON value of one payload, or None."""
+    return payload({"payloads": [payload_]}) if payload_ else None
+
+
 def canonical_sha256(value: Any) -> str:
     """The digest that services record of a result: members sorted, no spaces, 1.0 as 1."""
     text = msgspec.json.encode(value, order="sorted")
@@ -213,6 +222,8 @@ def _started(run: Run, event: HistoryEvent) -> None:
     run.program = _object(payload(event.attributes.get("input")))
     initiator = str(event.attributes.get("initiator", ""))
     run.initiator = initiator.removeprefix("CONTINUE_AS_NEW_INITIATOR_")
+    indexed = (event.attributes.get("searchAttributes") or {}).get("indexedFields") or {}
+    run.scheduled_by = str(_value(indexed.get("TemporalScheduledById")) or "")
     names = ("originalExecutionRunId", "firstExecutionRunId", "continuedExecutionRunId")
     run.linked += [event.attributes[name] for name in names if event.attributes.get(name)]
 
@@ -278,6 +289,8 @@ def _activity_started(run: Run, event: HistoryEvent) -> None:
     activity = run.activity_of(event)
     if activity is not None:
         activity.attempt = int(event.attributes.get("attempt", 1))
+        before = (event.attributes.get("lastFailure") or {}).get("timeoutFailureInfo") or {}
+        activity.timed_out_by = str(before.get("timeoutType", "")).removeprefix("TIMEOUT_TYPE_")
 
 
 def _activity_ended(run: Run, event: HistoryEvent) -> None:

@@ -78,6 +78,7 @@ def effects_happen_once(evidence: Evidence) -> Finding:
         driven.lacks,
         *(f"no {each} duplicate was provoked" for each in _DIRECTIONS if each not in directions),
         _crashed_in_vain(driven),
+        _no_heartbeat_missed(evidence, driven),
     ]
     types = Counter(f"{effects[0].service}.{effects[0].operation}" for effects in duplicated)
     figures = {
@@ -107,6 +108,22 @@ def _crashed_in_vain(driven: Coverage) -> str:
         f"{len(missing)} of {len(crashed)} sagas whose worker was killed came to no recorded end, "
         f"such as {missing[0]}"
     )
+
+
+def _no_heartbeat_missed(evidence: Evidence, driven: Coverage) -> str:
+    """What lacks if activities that beat were to be given up by the engine, and none was."""
+    beating = {
+        (saga.tenant, saga.saga_id)
+        for saga in driven.fed
+        if any(node.get("heartbeat_ms") and saga.program.group == _KILLED for node in saga.nodes)
+    }
+    missed = any(
+        activity.timed_out_by == "HEARTBEAT"
+        for run in runs(evidence).values()
+        if (run.tenant, run.saga_id) in beating
+        for activity in run.activities.values()
+    )
+    return "" if missed or not beating else "no attempt was given up for want of heartbeats"
 
 
 _KILLED: Final = "crash"

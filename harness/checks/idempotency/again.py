@@ -14,8 +14,9 @@ RESET: Final = "reset"
 RETRIED: Final = "workflow retry"
 CONTINUED: Final = "continue-as-new"
 CRON: Final = "cron"
+SCHEDULED: Final = "schedule"
 REDELIVERED: Final = "redelivery"
-CAUSES: Final = (RESET, RETRIED, CONTINUED, CRON, REDELIVERED)
+CAUSES: Final = (RESET, RETRIED, CONTINUED, CRON, SCHEDULED, REDELIVERED)
 _INITIATORS: Final = {"RETRY": RETRIED, "CRON_SCHEDULE": CRON, "WORKFLOW": CONTINUED}
 PARAMETER: Final = "same_effect_after_reset"
 SagaKey = tuple[str, str]
@@ -25,8 +26,9 @@ def effects_are_as_declared(evidence: Evidence) -> Finding:
     """ADR, Invariants: "use Temporal's built-in idempotency keys".
 
     A saga's step runs again in another run: after a reset, a workflow retry or continue-as-new, by
-    cron, or because the saga was delivered under another workflow id. Its effect is suppressed, or
-    repeated once for each run, as `same_effect_after_reset` declares.
+    cron, by a schedule whose runs overlap, or because the saga was delivered under another workflow
+    id. Its effect is suppressed, or repeated once for each run, as `same_effect_after_reset`
+    declares.
     """
     repeated = evidence.parameters.get(PARAMETER) == "repeat"
     driven = coverage(evidence, "INV-IDEM-5")
@@ -88,5 +90,6 @@ def _causes(ours: list[Run]) -> set[str]:
     """Why a saga has more than one run."""
     found = {_INITIATORS.get(run.initiator, "") for run in ours}
     found |= {RESET for run in ours if run.reset_ns}
-    found |= {REDELIVERED for _ in ours if len({run.history.workflow_id for run in ours}) > 1}
+    if len({run.history.workflow_id for run in ours}) > 1:
+        found.add(SCHEDULED if any(run.scheduled_by for run in ours) else REDELIVERED)
     return found & {*CAUSES}

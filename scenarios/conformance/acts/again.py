@@ -1,7 +1,8 @@
 """The same saga asked for again, each time in another way (INV-IDEM-5).
 
-Reset to before its first step, retried as a workflow, started by cron, and delivered again under
-other workflow ids. (Continue-as-new is a case of the suite.) Nothing here breaks anything.
+Reset to before its first step, retried as a workflow, started by cron, started by a schedule whose
+runs may overlap, and delivered again under other workflow ids. (Continue-as-new is a case of the
+suite.) Nothing here breaks anything.
 """
 
 from __future__ import annotations
@@ -13,10 +14,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowContinuedAsNewError, WorkflowHandle
+from temporalio.client import (
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleHandle,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    WorkflowContinuedAsNewError,
+    WorkflowHandle,
+)
 from temporalio.common import RetryPolicy
 
-from harness.contract.program import WORKFLOW_TYPE, Node, SagaProgram, Wait, step, to_json
+from harness.contract.program import WORKFLOW_TYPE, Node, SagaProgram, Timer, Wait, step, to_json
 from harness.drive.cases import shown_result
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
@@ -33,7 +44,11 @@ async def ask_again(drive: Drive) -> None:
     """All ways at once, each with a saga of its own."""
     first, second = drive.tenants[0], drive.tenants[1]
     await asyncio.gather(
-        _reset(drive, first), _retried(drive, second), _cron(drive, first), _again(drive, second)
+        _reset(drive, first),
+        _retried(drive, second),
+        _cron(drive, first),
+        _scheduled(drive, second),
+        _again(drive, second),
     )
 
 
@@ -178,6 +193,59 @@ async def _cron(drive: Drive, tenant: TenantPlan) -> None:
         tenant=tenant.name,
         workflow_id=handle.id,
     )
+
+
+async def _scheduled(drive: Drive, tenant: TenantPlan) -> None:
+    """A schedule triggered twice: its second run starts while the first may still go on."""
+    name = "again-scheduled"
+    program = _saga(drive, tenant, name, [step(1, "scheduled.{tenant}"), Timer(duration_ms=2000)])
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            WORKFLOW_TYPE,
+            to_json(program),
+            id=drive.workflow_id(SUITE, name),
+            task_queue=drive.queue(tenant, CALM),
+            execution_timeout=timedelta(seconds=drive.plan.horizon_s),
+        ),
+        spec=ScheduleSpec(),  # no times of its own: it runs when it is triggered
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.ALLOW_ALL),
+    )
+    about: dict[str, Any] = {"suite": SUITE, "case": name, "tenant": tenant.name}
+    made = await drive.call(
+        "schedule",
+        drive.clients[tenant.name].create_schedule(drive.workflow_id(SUITE, name), schedule),
+        **about,
+    )
+    if isinstance(made, BaseException):
+        return
+    for count in (1, 2):
+        # a run's workflow id ends with the second of its start
+        await drive.call("trigger", _trigger(drive, tenant, made, count), **about)
+    await drive.call("delete-schedule", made.delete(), **about)
+    client = drive.clients[tenant.name]
+    await asyncio.gather(
+        *(
+            _ended(drive, tenant, client.get_workflow_handle(each.workflow_id))
+            for each in drive.tracked
+            if each.tenant == tenant.name and f"/{name}-" in each.workflow_id
+        )
+    )
+
+
+async def _trigger(drive: Drive, tenant: TenantPlan, schedule: ScheduleHandle, count: int) -> None:
+    """Trigger it until so many runs are known, each of which is tracked."""
+    while True:
+        actions = [
+            each.action
+            for each in (await schedule.describe()).info.recent_actions
+            if isinstance(each.action, ScheduleActionExecutionStartWorkflow)
+        ]
+        for each in actions:
+            drive.track(tenant.name, each.workflow_id, each.first_execution_run_id)
+        if len(actions) >= count:
+            return
+        await schedule.trigger()
+        await asyncio.sleep(1.1)
 
 
 async def _again(drive: Drive, tenant: TenantPlan) -> None:
