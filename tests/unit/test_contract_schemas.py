@@ -14,7 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness.contract
+from harness.checks.audit.schemas import misfits
 from harness.contract import program as written
+from harness.contract.event_schemas import FOLDER as EVENT_SCHEMAS
+from harness.contract.event_schemas import SCHEME, catalogue, older
+from harness.contract.transitions import TYPES
 from scenarios.reference import program as read
 
 FOLDER = Path(harness.contract.__file__).parent
@@ -214,3 +218,58 @@ def test_what_was_reached_survives_the_journey(
     plain = {**written.to_json(program), "progress": reached.to_json()}
     PROGRAM.validate(plain)
     assert read.parse(json.loads(json.dumps(plain))).progress == reached
+
+
+# --- the event catalogue
+
+
+EVENTS = catalogue()
+
+
+@pytest.mark.parametrize("uri", EVENTS)
+def test_an_event_schema_is_one_and_lies_where_its_uri_says(uri: str) -> None:
+    name, version = uri.removeprefix(SCHEME).rsplit(":", 1)
+    jsonschema.Draft202012Validator.check_schema(EVENTS[uri])
+    assert "additionalProperties" not in json.dumps(EVENTS[uri])
+    assert json.loads((EVENT_SCHEMAS / version / f"{name}.json").read_text()) == EVENTS[uri]
+
+
+def test_every_event_type_has_a_schema_and_every_schema_a_type() -> None:
+    assert {uri.removeprefix(SCHEME).rsplit(":", 1)[0] for uri in EVENTS} == set(TYPES)
+    for name in TYPES:
+        assert f"`{name}`" in DOCUMENT, name
+
+
+@pytest.mark.parametrize("uri", [uri for uri in EVENTS if older(uri)])
+def test_a_newer_event_schema_only_adds_optional_members(uri: str) -> None:
+    """So a consumer of the old one reads new events, and one of the new reads old events."""
+    new = EVENTS[uri]
+    for each in older(uri):
+        old = EVENTS[each]
+        assert set(new["required"]) == set(old["required"])
+        kept = {name: new["properties"].get(name) for name in old["properties"]}
+        assert kept == old["properties"]
+
+
+NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.none() | st.booleans() | NUMBERS | st.text(max_size=4) | st.just([]) | st.just({})
+MEMBERS = sorted({name for schema in EVENTS.values() for name in schema["properties"]})
+
+
+@settings(max_examples=300)
+@given(uri=st.sampled_from(sorted(EVENTS)), data=st.dictionaries(st.sampled_from(MEMBERS), VALUES))
+def test_judging_by_shapes_is_judging_by_the_schema(uri: str, data: dict[str, Any]) -> None:
+    """What stands in for an event's data fits exactly where the data does."""
+    name = uri.removeprefix(SCHEME).rsplit(":", 1)[0]
+    sound = {
+        "tenant": "a", "namespace": "n", "workflow_id": "w", "run_id": "r", "workflow_type": "t",
+        "event_id": 1, "outcome": name.rsplit(".", 1)[1],
+        "transition": EVENTS[uri]["properties"]["transition"]["const"],
+    }  # fmt: skip
+    whole = {**sound, **data}
+    assert (misfits(uri, whole) == ()) == fits_event(uri, whole)
+    assert misfits(uri, sound) == ()
+
+
+def fits_event(uri: str, data: dict[str, Any]) -> bool:
+    return bool(jsonschema.Draft202012Validator(EVENTS[uri]).is_valid(data))
