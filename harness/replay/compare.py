@@ -302,6 +302,8 @@ _NEUTRAL: Final = (
     "workflow_execution_update_accepted",
     "workflow_execution_update_admitted",
     "workflow_execution_options_updated",
+    "workflow_execution_paused",
+    "workflow_execution_unpaused",
     "workflow_task_",
     "activity_task_started",
     "activity_task_completed",

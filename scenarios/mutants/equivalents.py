@@ -86,6 +86,12 @@ async def batches(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
     return await _post(http, url, [event], {"Content-Type": "application/cloudevents-batch+json"})
 
 
+async def slowly(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
+    """Takes its time for each delivery."""
+    await asyncio.sleep(SLOWLY_S)
+    return await deliver(http, url, event)
+
+
 async def twice_in_any_order(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
     """Each event is delivered as it is, at once and again after the next one of its run."""
     earlier = _DELIVERED.get(event["subject"])

@@ -357,6 +357,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "prefix-for-some": prefixed("com.example.", one_in_seven),
     "prefix-without-domain": prefixed("x."),
     # equivalents
+    "slower-in-time": Parts(deliver=equivalents.slowly),
     "sequence-counted-anew": Parts(
         event_of=events(lambda e: {**e, "sequence": str(7 * e["data"]["event_id"])})
     ),

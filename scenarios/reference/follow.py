@@ -38,6 +38,8 @@ LONG_POLLS: Final = 1000
 """At most so many at once in one namespace; with more open runs each poll is shorter."""
 TURN_S: Final = 5.0
 """Then every followed run has its turn within this time."""
+LONGEST_REST_S: Final = 5.0
+"""Between two rescans, so that a slow machine finds late, and not ever later."""
 FLUSH_S: Final = 5.0
 PAUSE_S: Final = 1.0
 """After an error of the engine."""
@@ -96,12 +98,13 @@ class Namespace:
     # --- find ---------------------------------------------------------------------------------
 
     async def _keep_finding(self, window_s: float | None, every_s: float) -> None:
-        """Rescan for ever; at most a tenth of the time is spent on it."""
+        """Rescan for ever; at most a tenth of the time is spent on it, on a machine that keeps up."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
             await self._find(window_s)
-            await asyncio.sleep(max(every_s, 9 * (loop.time() - began)))
+            spent_s = loop.time() - began
+            await asyncio.sleep(max(every_s, min(9 * spent_s, LONGEST_REST_S)))
 
     async def _find(self, window_s: float | None) -> bool:
         """Follow the runs that began within the window; False if the engine did not answer."""

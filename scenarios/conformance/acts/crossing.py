@@ -67,13 +67,15 @@ async def _command(drive: Drive, probe: Probe, target: Probe, kind: str, across:
         args=args,
         **about,
     )
-    await drive.call(
+    seen = await drive.call(
         "cross-namespace-effect",
         _effect(target, kind, child_id, expected=not across),
         args=args,
         show=lambda seen: {"effect": seen},
         **about,
     )
+    if kind == "start-child" and seen is True:
+        drive.track(target.tenant.name, child_id)  # its parent may end before it knows the child
 
 
 async def _effect(target: Probe, kind: str, child_id: str, *, expected: bool) -> bool:

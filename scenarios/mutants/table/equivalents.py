@@ -95,4 +95,11 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         breakage=broken_exporter("sequence-counted-anew"),
         equivalent=True,
     ),
+    Mutant(
+        name="slow-exporter",
+        expected=_EXPORTER,
+        defect="Each delivery of an event takes a quarter of a second.",
+        breakage=broken_exporter("slower-in-time"),
+        equivalent=True,
+    ),
 )
