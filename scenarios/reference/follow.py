@@ -98,7 +98,7 @@ class Namespace:
     # --- find ---------------------------------------------------------------------------------
 
     async def _keep_finding(self, window_s: float | None, every_s: float) -> None:
-        """Rescan for ever; at most a tenth of the time is spent on it, on a machine that keeps up."""
+        """Rescan for ever; a tenth of the time is spent on it, more on a machine that lags."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()

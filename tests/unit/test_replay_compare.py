@@ -496,13 +496,13 @@ async def test_a_kind_of_command_that_is_not_compared_is_inconclusive_and_named(
 
 async def test_a_kind_of_event_that_is_not_known_is_inconclusive_and_named(tmp_path: Path) -> None:
     recorded = Recorded().activity()
-    recorded.add("WORKFLOW_EXECUTION_PAUSED", identity="operator")
+    recorded.add("WORKFLOW_PROPERTIES_MODIFIED_EXTERNALLY")
     recorded.task()
     _, strict = await replay(
         tmp_path, recorded.timer().completed({"done": True}), sagas.AS_RECORDED
     )
     assert strict[0] is Ending.INFO
-    assert "workflow_execution_paused" in strict[1]
+    assert "workflow_properties_modified_externally" in strict[1]
 
 
 async def test_a_run_that_was_cut_short_lacks_only_its_last_events(tmp_path: Path) -> None:
