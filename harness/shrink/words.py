@@ -6,7 +6,7 @@ import msgspec
 
 from harness.contract.program import Behaviour, Child, ContinueAsNew, Node, Step, Timer, Wait
 from harness.program_file import ProgramFile
-from harness.scenario import Cancel, KillWorker, Redeliver, Script, Signal, Terminate
+from harness.scenario import Cancel, KillWorker, Redeliver, Revoke, Script, Signal, Terminate
 
 
 def in_words(file: ProgramFile) -> list[str]:
@@ -47,6 +47,8 @@ def _act(act: Script) -> str:
     match act:
         case Signal(name=name, id=identity):
             return f"signal {name} with id {identity}"
+        case Revoke(after_step=step):
+            return f"revoke what step {step} was allowed, after its effect"
         case Cancel(after_step=step):
             return f"cancel after step {step}"
         case Terminate(after_step=step):

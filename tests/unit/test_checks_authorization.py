@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from harness.checks.authorization import CHECKS as ALL_CHECKS
+from harness.checks.authorization.closed import FALSE_ALLOW
 from harness.checks.check import Check
 from harness.contract.pdp_modes import MODES
 from harness.contract.program import ACTIVITY_TYPES, Retry, step
@@ -24,12 +25,15 @@ from harness.journal.records import (
     Program,
 )
 from harness.outcome import Outcome
-from tests.unit.journals import MS, Story, failure
+from tests.unit.journals import MS, Story, failure, timestamp
 
 # what is read, or asked of the PDP itself, has tests of its own
 CHECKS = tuple(c for c in ALL_CHECKS if c.id not in ("INV-PDP-10", "INV-PDP-13"))
 BY_ID = {check.id: check for check in CHECKS}
-PDP_1, PDP_2, PDP_3, PDP_4 = (BY_ID[f"INV-PDP-{n}"] for n in range(1, 5))
+PDP_1, PDP_2, PDP_3, PDP_4, PDP_5, PDP_6, PDP_7, PDP_8 = (
+    BY_ID[f"INV-PDP-{n}"] for n in range(1, 9)
+)
+PDP_11 = BY_ID["INV-PDP-11"]
 IDS = tuple(BY_ID)
 CONTROLS = [mode.id for mode in MODES if mode.family == "control"]
 BASES = sorted({m.id[:5] for m in MODES if m.id.startswith("FM") and m.id not in CONTROLS})
@@ -596,3 +600,268 @@ def test_without_a_denied_forward_step_it_is_inconclusive() -> None:
         plan={(1, "forward"): ["refuse"], (0, "compensation"): ["deny"]},
     )
     assert "denied a forward step" in lacks(story, PDP_4)
+
+
+# --- INV-PDP-5
+
+
+def question(story: Story, **where: Any) -> Decision:
+    """The first decision of its kind."""
+    return story.all(Decision, **where)[0]
+
+
+def test_a_step_that_is_asked_for_beyond_its_policy_fails() -> None:
+    """Two attempts were allowed."""
+    story = told()
+    last = question(story, saga_id="s-lasting", attempt=2)
+    story.add(msgspec.structs.replace(last, attempt=3))
+    assert "the policy allows 2" in clause(story, PDP_5, "asked beyond the policy")
+
+
+def test_asking_again_within_an_attempt_fails() -> None:
+    """One attempt, one question: else an outage multiplies the calls."""
+    story = told()
+    story.add(question(story, saga_id="s-lasting", attempt=2))
+    clause(story, PDP_5, "asked again within an attempt")
+
+
+def test_what_was_put_off_is_done_once() -> None:
+    """A second application is one too many."""
+    story = told()
+    (effect,) = story.all(Effect, saga_id="s-FM-08", step=0, direction="forward")
+    story.add(effect)
+    clause(story, PDP_5, "several effects")
+
+
+def _times_out(story: Story, saga_id: str, after_s: float, pace_ms: float = 1) -> None:
+    """The saga's run ends by its timeout, that long after the last question."""
+    (run,) = [r for r in story.runs if r.workflow_id == saga_id.replace("s-", "wf-")]
+    last = max(story.all(Decision, saga_id=saga_id), key=lambda each: each.seq)
+    del run.events[-2:]
+    story.event(run, "WORKFLOW_EXECUTION_TIMED_OUT")
+    run.events[-1]["eventTime"] = timestamp(last.wall_ns + int(after_s * 10**9))
+    first = story.all(Effect, saga_id="s-back")[0]
+    story.set(Effect, {"received_ns": first.received_ns + int(pace_ms * MS)}, seq=first.seq)
+
+
+@pytest.mark.parametrize(("saga", "check"), [("s-lasting", 5), ("s-FM-20", 11)])
+def test_a_step_that_waits_until_its_saga_runs_out_of_time_fails(saga: str, check: int) -> None:
+    """Forward and in a rollback."""
+    story = told()
+    if check == 11:
+        story.drop(Decision, saga_id=saga, direction="compensation", attempt=2)
+        story.drop(Effect, saga_id=saga, direction="compensation")
+        (run,) = [r for r in story.runs if r.workflow_id == "wf-FM-20"]
+        del run.events[-2:]
+        run.events.append({})
+        run.events.append({})
+    _times_out(story, saga, 12)
+    assert "for 12 s" in clause(story, BY_ID[f"INV-PDP-{check}"], "without an end")
+
+
+@pytest.mark.parametrize(("after_s", "pace_ms"), [(2, 1), (12, 1100)])
+def test_a_machine_without_time_is_not_blamed_on_the_worker(after_s: float, pace_ms: float) -> None:
+    """The step went on until the end, or everybody was slow."""
+    story = told()
+    _times_out(story, "s-lasting", after_s, pace_ms)
+    assert "sagas that timed out" in lacks(story, PDP_5)
+
+
+def test_an_outage_that_nobody_survived_shows_nothing() -> None:
+    """And so does one that outlasted nobody."""
+    story = told()
+    story.drop(Decision, saga_id="s-lasting")
+    story.drop(Decision, saga_id="s-gone")
+    assert "outlasted its policy" in lacks(story, PDP_5)
+
+
+# --- INV-PDP-6
+
+
+def _ask(story: Story, change: Callable[[dict[str, Any]], None], **where: Any) -> None:
+    """Have one question asked otherwise."""
+    chosen = question(story, saga_id="s-back", step=0, direction="forward")
+    plain = msgspec.json.decode(chosen.request)
+    change(plain)
+    told = msgspec.json.encode(plain).decode()
+    story.set(Decision, {"request": told, **where}, seq=chosen.seq)
+
+
+DEPARTURES: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+    "no subject": ("no AuthZEN request", lambda q: q.pop("subject")),
+    "a number": ("no AuthZEN request", lambda q: q["action"].update(name=7)),
+    "a context that is none": ("no AuthZEN request", lambda q: q.update(context=[])),
+    "another tenant": ("another subject", lambda q: q["subject"].update(id="beta")),
+    "a user": ("another subject", lambda q: q["subject"].update(type="user")),
+    "the way back": (
+        "another action or resource",
+        lambda q: q["action"].update(name="rms.release"),
+    ),
+    "another thing": ("another action or resource", lambda q: q["resource"].update(id="other")),
+}
+
+
+@pytest.mark.parametrize("what", DEPARTURES)
+def test_another_question_than_the_activitys_fails(what: str) -> None:
+    """As AuthZEN has it, for the run's tenant, about the step of the program."""
+    story = told()
+    name, change = DEPARTURES[what]
+    _ask(story, change)
+    clause(story, PDP_6, name)
+
+
+@pytest.mark.parametrize("vague", ["", " ", "*", "room-*"])
+def test_an_empty_name_or_a_wildcard_fails(vague: str) -> None:
+    """It asks for more than what is done."""
+    story = told()
+    _ask(story, lambda q: q["resource"].update(id=vague))
+    assert "1 empty or a wildcard" in story.judge(PDP_6).reason
+
+
+def test_a_request_to_another_address_is_no_question() -> None:
+    """Whatever its body says."""
+    story = told()
+    _ask(story, lambda q: None, problems=["path: '/v1/data' is not /access/v1/evaluation"])
+    clause(story, PDP_6, "no AuthZEN request")
+
+
+def test_a_saga_without_a_tenant_must_not_be_asked_for() -> None:
+    """And one must have been started."""
+    story = told()
+    chosen = question(story, saga_id="s-back", step=0, direction="forward")
+    story.add(msgspec.structs.replace(chosen, workflow_id="wf-nobody"))
+    clause(story, PDP_6, "asked for nobody")
+    story.drop(Operation, name="start-for-nobody")
+    story.drop(Decision, workflow_id="wf-nobody")
+    assert "without a tenant" in lacks(story, PDP_6)
+
+
+def test_a_question_too_long_to_be_kept_is_counted() -> None:
+    """What was not recorded is not judged."""
+    story = told()
+    _ask(story, lambda q: q["context"].update(pad="." * 4096))
+    verdict = story.judge(PDP_6)
+    assert (verdict.outcome, verdict.figures["not_whole"]) == (Outcome.PASS, 1)
+
+
+# --- INV-PDP-7
+
+
+def _done(story: Story, saga_id: str, **where: Any) -> Decision:
+    """Have the service called where the PDP did not allow it; returns that question."""
+    decision = next(
+        d for d in story.all(Decision, saga_id=saga_id, **where) if d.answer is not Answer.ALLOW
+    )
+    effect = story.all(Effect, saga_id=saga_id)[0]
+    fields = ("step", "direction", "attempt", "run_id")
+    same = {name: getattr(decision, name) for name in fields}
+    story.add(
+        msgspec.structs.replace(
+            effect, seq=10_000, received_ns=decision.received_ns + MS, **same
+        )
+    )  # fmt: skip
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("saga", "name"),
+    [
+        ("s-revoked", "used after it was revoked"),
+        ("s-taken-back", "used after it was revoked"),
+        ("s-gone", "used while the PDP was away"),
+    ],
+)
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_allow_that_is_over_lets_nothing_through(saga: str, name: str, asked: bool) -> None:
+    """Whether the worker asked and did not listen, or did not ask."""
+    story = told()
+    decision = _done(story, saga)
+    if not asked:
+        story.drop(Decision, seq=decision.seq)
+    verdict = story.judge(PDP_7)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.reason == f"1 {name}"
+
+
+def test_within_the_declared_staleness_an_old_allow_may_be_used() -> None:
+    """It is counted, and no longer fails."""
+    story = told()
+    _done(story, "s-taken-back")
+    verdict = story.judge(PDP_7, pdp_staleness_ms=60_000)
+    assert verdict.outcome is not Outcome.FAIL
+    assert verdict.figures["tolerated_within_staleness"] == 1
+
+
+@pytest.mark.parametrize("saga", ["s-revoked", "s-taken-back", "s-gone"])
+def test_each_kind_of_ending_must_have_been_refused(saga: str) -> None:
+    """Else nothing was shown of it."""
+    story = told()
+    for decision in story.all(Decision, saga_id=saga):
+        if decision.answer is not Answer.ALLOW:
+            story.drop(Decision, seq=decision.seq)
+    assert "never seen refused" in lacks(story, PDP_7)
+
+
+# --- INV-PDP-8
+
+
+@pytest.mark.parametrize(
+    ("mode", "amount", "known", "outcome"),
+    [
+        ("FM-42", "1", (), Outcome.FAIL),
+        ("FM-42b", "1", (), Outcome.FAIL),
+        ("FM-42b", "2", ("cap-amount",), Outcome.FAIL),
+        ("FM-42b", "1", ("cap-amount",), Outcome.PASS),
+        ("FM-42a", "1", ("cap-amount",), Outcome.FAIL),
+    ],
+)
+def test_an_obligation_is_carried_out_or_refused(
+    mode: str, amount: str, known: tuple[str, ...], outcome: Outcome
+) -> None:
+    """Carried out only by a platform that declares it, and seen in what reached the service."""
+    story = told()
+    decision = question(story, mode=mode)
+    (effect,) = story.all(Effect, saga_id=f"s-{mode}", step=0, direction="forward")
+    story.add(msgspec.structs.replace(effect, seq=10_000, attempt=decision.attempt, amount=amount))
+    assert story.judge(PDP_8, obligations_honoured=list(known)).outcome is outcome
+    honest = story.judge(PDP_3, obligations_honoured=list(known))
+    assert (FALSE_ALLOW in honest.reason) == (mode != "FM-42b" or not known)
+
+
+def test_each_obligation_must_have_been_met_in_both_directions() -> None:
+    """What was not is named."""
+    story = told()
+    story.drop(Decision, mode="FM-42a", direction="compensation")
+    assert "FM-42a compensation" in lacks(story, PDP_8)
+
+
+# --- INV-PDP-11
+
+
+def test_a_compensation_without_an_allow_fails_unless_it_is_exempt() -> None:
+    """Also while the PDP is away."""
+    story = told()
+    asked = question(story, mode="FM-08", direction="compensation")
+    (effect,) = story.all(Effect, saga_id="s-FM-08", step=0, direction="compensation")
+    story.add(msgspec.structs.replace(effect, seq=10_000, attempt=asked.attempt))
+    clause(story, PDP_11, "compensated without an allow")
+    exempt = story.judge(PDP_11, compensation_authorization="exempt")
+    assert exempt.outcome is Outcome.PASS
+
+
+def test_an_effect_that_stands_after_a_rollback_fails() -> None:
+    """The PDP came back, and the compensation was not done."""
+    story = told()
+    story.drop(Effect, saga_id="s-FM-08", direction="compensation")
+    story.drop(Decision, saga_id="s-FM-08", direction="compensation", attempt=2)
+    assert "stands" in clause(story, PDP_11, "not rolled back")
+
+
+def test_an_outage_longer_than_all_retries_of_a_compensation_shows_nothing() -> None:
+    """The contract gives up after ten attempts."""
+    story = told()
+    quick = Retry(initial_ms=10)
+    nodes = [step(0, "fm-20-back", retry=quick), step(0, "end")]
+    plan = {(0, "compensation"): ["FM-20"] * 10, (1, "forward"): ["refuse"]}
+    story.saga(nodes, feeds=IDS, case="too-long", plan=plan)
+    assert "outlasted their retries" in lacks(story, PDP_11)
