@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-# an answer takes 1 to 5 ms, and a whole attempt about 30; within every deadline of the contract
+# An answer takes 1 to 5 ms, and a whole attempt about 30; within every deadline of the contract.
 SLOW_MS: Final = 150
+# The sink is asked for each transition, and by a bounded number of deliveries at once.
+SLOW_SINK_MS: Final = 30
 
 
 class Defect(enum.StrEnum):
@@ -26,5 +28,5 @@ class Defect(enum.StrEnum):
     VOID_APPLIES = "services-void-applies"  # undoing what was never done does something
     LATE_FORWARD = "services-late-forward"  # a step is applied after it was compensated in vain
     SHORT_MEMORY = "services-short-memory"  # only the last three keys are remembered
-    SLOW = "slow-answers"  # PDP, services and audit sink take SLOW_MS longer for each answer
+    SLOW = "slow-answers"  # PDP, services and audit sink take that much longer for each answer
     NO_DEDUPE = "services-no-dedupe"  # every request is applied, whatever its key

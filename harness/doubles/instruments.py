@@ -14,7 +14,7 @@ from harness.doubles.claims import ClaimsReader
 from harness.doubles.connection import Connection, Handler, Port, Traffic
 from harness.doubles.control import Control
 from harness.doubles.cookies import Cookies
-from harness.doubles.defects import SLOW_MS, Defect
+from harness.doubles.defects import SLOW_MS, SLOW_SINK_MS, Defect
 from harness.doubles.holds import Holds
 from harness.doubles.http import Request
 from harness.doubles.ledger import Ledger
@@ -62,13 +62,24 @@ class Doubles:
             services=services, sink=audit, traffic=traffic,
         )  # fmt: skip
         self._certified = CertifiedPdp(defects)
-        in_time = _slow if Defect.SLOW in defects else _at_once
+        slow = Defect.SLOW in defects
+        ask = _later(self._pdp.ask, SLOW_MS * slow)
+        serve = _later(services.serve, SLOW_MS * slow)
+        receive = _later(audit.receive, SLOW_SINK_MS * slow)
         self._ports = {
-            "pdp": Port(in_time(self._pdp.ask), body_limit=_BODY_LIMIT, traffic=traffic),
+            "pdp": Port(
+                _later(self._pdp.ask, SLOW_MS * slow), body_limit=_BODY_LIMIT, traffic=traffic
+            ),
             "bait": Port(self._pdp.bait, body_limit=_BODY_LIMIT, traffic=traffic),
             "certified": Port(self._certified.serve, body_limit=_BODY_LIMIT, traffic=Traffic()),
-            "services": Port(in_time(services.serve), body_limit=_BODY_LIMIT, traffic=traffic),
-            "audit": Port(in_time(audit.receive), body_limit=sink.BODY_LIMIT, traffic=traffic),
+            "services": Port(
+                _later(services.serve, SLOW_MS * slow), body_limit=_BODY_LIMIT, traffic=traffic
+            ),
+            "audit": Port(
+                _later(audit.receive, SLOW_SINK_MS * slow),
+                body_limit=sink.BODY_LIMIT,
+                traffic=traffic,
+            ),
             "control": Port(commands.serve, body_limit=control.BODY_LIMIT, traffic=Traffic()),
         }
 
@@ -104,15 +115,13 @@ class Doubles:
             self._recorder.flush()
 
 
-def _at_once(handler: Handler) -> Handler:
-    return handler
-
-
-def _slow(handler: Handler) -> Handler:
-    """The same, begun later."""
+def _later(handler: Handler, delay_ms: int) -> Handler:
+    """The same, begun that much later."""
+    if not delay_ms:
+        return handler
 
     async def handle(connection: Connection, request: Request) -> None:
-        await asyncio.sleep(SLOW_MS / 1000)
+        await asyncio.sleep(delay_ms / 1000)
         work = handler(connection, request)
         if work is not None:
             await work

@@ -435,6 +435,17 @@ def test_one_series_that_grows_shows_that_the_policy_does() -> None:
     assert story.judge(DUR_7).outcome is Outcome.PASS
 
 
+def test_an_attempt_that_did_not_come_to_the_service_was_made_all_the_same() -> None:
+    """The history says so: the PDP had not answered it in time."""
+    story = retries(attempts=3)
+    evidence = Evidence(story.journal(), frozenset(DUR_7.needs), {})
+    for run in runs(evidence).values():
+        for activity in run.activities.values():
+            activity.attempt = 4 if activity.attempt == 3 else activity.attempt
+    finding = DUR_7.judge(evidence)
+    assert finding.outcome is Outcome.PASS, finding.reason
+
+
 @pytest.mark.parametrize(
     ("attempts", "reason"), [(3, "3 attempts, 4 were to be made"), (5, "attempt 5, 4 are the most")]
 )

@@ -11,6 +11,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import FAILED, Place, Saga, coverage, runs, sagas
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import requests
+from harness.checks.histories.run import Activity
 from harness.contract.program import Retry
 from harness.journal.records import Disposition, Effect
 
@@ -105,7 +106,7 @@ def retries_back_off(evidence: Evidence) -> Finding:
         ),
         *(late if systematic else ()),
         *_too_many(series),
-        *_too_few(exhausted),
+        *_too_few(evidence, exhausted),
     ]
     flat, doubt = _growth(growing)
     lacks = [
@@ -234,9 +235,20 @@ def _exhausted(evidence: Evidence, fed: Iterable[Series]) -> Iterator[Series]:
             yield each
 
 
-def _too_few(exhausted: Iterable[Series]) -> Iterator[Broken]:
+def _too_few(evidence: Evidence, exhausted: Iterable[Series]) -> Iterator[Broken]:
+    known = runs(evidence)
     for each in exhausted:
-        attempts = len({effect.attempt for effect in each.effects})
+        run = known[each.saga.tenant, each.effects[0].run_id]
+        attempts = max(
+            *(effect.attempt for effect in each.effects),
+            # one that the PDP did not answer in time does not come to the service
+            *(a.attempt for a in run.activities.values() if _at(a) == each.place[1:]),
+            0,
+        )
         if attempts < each.retry.max_attempts:
             text = f"{each.name}: {attempts} attempts, {each.retry.max_attempts} were to be made"
             yield Broken(ATTEMPTS, text)
+
+
+def _at(activity: Activity) -> tuple[str, int, str]:
+    return activity.saga_id, activity.step, activity.direction

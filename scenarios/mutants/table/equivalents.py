@@ -8,7 +8,7 @@ from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import broken_exporter, broken_worker, replayed
 
-_WORKER: Final = ("INV-PDP-1", "INV-PDP-2", "INV-PDP-4", "INV-IDEM-4", "DUR-5", "DUR-7")
+_WORKER: Final = ("INV-PDP-1", "INV-PDP-2", "INV-PDP-4", "INV-IDEM-4", "DUR-5")
 _EXPORTER: Final = (
     *(f"INV-AUD-{number}" for number in (1, 2, 4, 5, 6, 7, 8, 9)),
     *(f"EVT-{number}" for number in range(1, 14)),
