@@ -12,6 +12,7 @@ import pytest
 from harness.checks.audit import CHECKS
 from harness.checks.audit.arrivals import parsed
 from harness.checks.check import Check
+from harness.checks.verdict import judge
 from harness.contract.program import ContinueAsNew, step
 from harness.contract.transitions import AUDITED, CHANGES, RESET, SECOND_FAMILY, kind_of
 from harness.journal.records import AuditEvent, Ending, Process, Program, Replay
@@ -308,6 +309,14 @@ def test_tampering_shows_in_the_chain(clause: str, seal: Callable[[Event, str], 
 
 def test_a_link_that_was_deleted_leaves_a_gap() -> None:
     assert red(told(wire=on(DONE, nothing)), "INV-AUD-7") == {"gap"}
+
+
+def test_a_link_that_is_not_due_yet_leaves_it_open() -> None:
+    story = told(wire=on(DONE, nothing))
+    ended = story.journal(ended_wall_ns=story.wall_ns)
+    (verdict,) = judge(ended, [NEW["INV-AUD-7"]], {"INV-AUD-7": "M"}, DECLARED)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "not due yet" in verdict.reason
 
 
 def test_links_that_were_moved_show() -> None:

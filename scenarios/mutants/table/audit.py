@@ -68,7 +68,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="duplicate",
         defect="The exporter repeats each event under a new id.",
         breakage=broken_exporter("each-again-with-new-id"),
-        collateral=COUNTING,
+        collateral={**COUNTING, **CHAINED},
     ),
     Mutant(
         name="phantoms",
@@ -76,7 +76,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="extra",
         defect="The exporter makes up an event beside one in seven.",
         breakage=broken_exporter("phantoms"),
-        collateral={**COUNTING, "INV-AUD-4": "an event without transition is one"},
+        collateral={**COUNTING, **CHAINED, "INV-AUD-4": "each is an event without transition"},
     ),
     Mutant(
         name="starts-late",
@@ -84,7 +84,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="late",
         defect="The exporter delivers the first event of each run too late.",
         breakage=broken_exporter("starts-late"),
-        collateral=COUNTING,
+        collateral={**COUNTING, **CHAINED},
         parameters=VERY_SOON,
     ),
     Mutant(
