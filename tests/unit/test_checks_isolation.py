@@ -14,6 +14,7 @@ from harness.checks.check import Check
 from harness.checks.isolation import CHECKS
 from harness.checks.isolation.lifecycle import ASKED, OLD
 from harness.checks.isolation.process import PLACES
+from harness.checks.isolation.tokens import METHODS
 from harness.checks.verdict import Verdict, judge
 from harness.contract.canaries import POSITIONS, canary
 from harness.contract.program import step
@@ -702,3 +703,114 @@ def test_interleavings_are_drawn_from_the_seed() -> None:
     assert drawn(7, 2) == drawn(7, 2) != drawn(8, 2)
     assert {move.kind for move in drawn(7, 2)} == set(WEIGHTS)
     assert "update" not in {move.kind for move in drawn(7, 2, frozenset({"updates"}))}
+
+
+# --- INV-ISO-6
+
+TOKENS = BY_ID["INV-ISO-6"]
+
+
+def tokens() -> Story:
+    """Each method, refused to another tenant in two ways, and then done by the owner."""
+    story = Story()
+    for method in range(METHODS):
+        args: dict[str, Any] = {"method": f"m-{method}", "owner": "alpha", "caller": "beta"}
+        for variant in ("other namespace", "forged run"):
+            told = {**args, "variant": variant}
+            operation(
+                story, "task-token", ending=Ending.FAIL, status="NOT_FOUND", tenant="alpha",
+                args=told,
+            )  # fmt: skip
+            operation(story, "task-token-state", {"before": 5, "after": 5}, args=told)
+        operation(story, "task-token", tenant="alpha", args={**args, "variant": "owner"})
+    return story
+
+
+def told_of(story: Story, name: str, variant: str, **fields: Any) -> Story:
+    story.change(Operation, lambda op: fields if op.args["variant"] == variant else {}, name=name)
+    return story
+
+
+def test_tokens_that_only_their_owner_can_use_pass() -> None:
+    assert tokens().judge(TOKENS).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("variant", ["other namespace", "forged run"])
+def test_a_foreign_call_that_was_accepted_fails(variant: str) -> None:
+    story = told_of(tokens(), "task-token", variant, ending=Ending.OK)
+    assert clause_of(story, TOKENS)["foreign call accepted"] is Outcome.FAIL
+
+
+def test_a_history_that_grew_after_a_refusal_fails() -> None:
+    grown = {"before": 5, "after": 6}
+    story = told_of(tokens(), "task-token-state", "forged run", result=grown)
+    red = [n for n, outcome in clause_of(story, TOKENS).items() if outcome is Outcome.FAIL]
+    assert red == ["history changed by a foreign call"]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "fields"),
+    [
+        ("task-token", "owner", {"ending": Ending.FAIL}),
+        ("task-token", "forged run", {"ending": Ending.INFO}),
+        ("task-token-state", "forged run", {"ending": Ending.INFO, "result": None}),
+    ],
+)
+def test_tokens_of_which_too_little_was_seen_show_nothing(
+    name: str, variant: str, fields: dict[str, Any]
+) -> None:
+    assert told_of(tokens(), name, variant, **fields).judge(TOKENS).outcome is Outcome.INCONCLUSIVE
+
+
+# --- INV-ISO-7
+
+CROSSING = BY_ID["INV-ISO-7"]
+
+
+def commands() -> Story:
+    """Each kind of command, refused across namespaces and effective within one."""
+    story = Story()
+    for kind in ("start-child", "signal", "request-cancel"):
+        for across in (True, False):
+            args = {"kind": kind, "across": across, "from": "alpha", "to": "beta"}
+            ending = Ending.FAIL if across else Ending.OK
+            operation(story, "cross-namespace-command", ending=ending, args=args)
+            operation(story, "cross-namespace-effect", {"effect": not across}, args=args)
+    return story
+
+
+def changed(story: Story, name: str, across: bool, **fields: Any) -> Story:
+    story.change(Operation, lambda op: fields if op.args["across"] == across else {}, name=name)
+    return story
+
+
+def test_commands_that_stay_within_their_namespace_pass() -> None:
+    assert commands().judge(CROSSING).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "clause"),
+    [
+        (
+            "cross-namespace-command",
+            {"ending": Ending.OK},
+            "command accepted across namespaces",
+        ),
+        (
+            "cross-namespace-effect",
+            {"result": {"effect": True}},
+            "command took effect across namespaces",
+        ),
+    ],
+)
+def test_a_command_that_crosses_fails(name: str, fields: dict[str, Any], clause: str) -> None:
+    story = changed(commands(), name, True, **fields)
+    red = [n for n, outcome in clause_of(story, CROSSING).items() if outcome is Outcome.FAIL]
+    assert red == [clause]
+
+
+def test_commands_that_do_not_work_within_or_ended_unclear_show_nothing() -> None:
+    story = changed(commands(), "cross-namespace-effect", False, result={"effect": False})
+    assert story.judge(CROSSING).outcome is Outcome.INCONCLUSIVE
+    story = changed(commands(), "cross-namespace-command", True, ending=Ending.INFO)
+    assert story.judge(CROSSING).outcome is Outcome.INCONCLUSIVE

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from harness.checks.check import Evidence, Finding, Witness, failed, inconclusive, passed
+from typing import Final
+
+from harness.checks.check import Evidence, Finding
+from harness.checks.histories.clauses import Broken, conclude
 from harness.journal.records import Ending, Operation
 
-COMMAND_KINDS = 3
+KINDS: Final = 3
+COMMAND: Final = "cross-namespace-command"
+EFFECT: Final = "cross-namespace-effect"
+ACCEPTED: Final = "command accepted across namespaces"
+TOOK_EFFECT: Final = "command took effect across namespaces"
 
 
 def commands_do_not_cross(evidence: Evidence) -> Finding:
@@ -16,52 +23,40 @@ def commands_do_not_cross(evidence: Evidence) -> Finding:
     namespace is refused and has no effect there; the same command within its own namespace takes
     effect, else nothing was shown.
     """
-    ops = [
-        op
-        for op in evidence.of(Operation)
-        if op.name in ("cross-namespace-command", "cross-namespace-effect")
-    ]
+    ops = [op for op in evidence.of(Operation) if op.name in (COMMAND, EFFECT)]
     across = [op for op in ops if op.args["across"]]
-    effects = [op for op in across if op.name == "cross-namespace-effect" and _effect(op)]
-    accepted = [
-        op for op in across if op.name == "cross-namespace-command" and op.ending is Ending.OK
-    ]
-    controls = {
-        op.args["kind"]
-        for op in ops
-        if not op.args["across"] and op.name == "cross-namespace-effect" and _effect(op)
-    }
-    figures = {
-        "commands_across": len(across) // 2,
-        "had_an_effect": len(effects),
-        "accepted": len(accepted),
-    }
-    if effects or accepted:
-        return failed(
-            f"{len(accepted)} commands across namespaces were accepted, {len(effects)} took effect",
-            [
-                Witness(
-                    text=f"{op.args['kind']} from {op.args['from']} into {op.args['to']} "
-                    f"({op.workflow_id}): {op.name}"
-                )
-                for op in (*effects, *accepted)
-            ],
-            **figures,
-        )
-    unclear = [op for op in across if op.ending is Ending.INFO]
-    kinds = {op.args["kind"] for op in across}
-    if unclear or len(kinds) < COMMAND_KINDS or len(controls) < COMMAND_KINDS:
-        return inconclusive(
-            f"{len(unclear)} commands ended unclear; {len(kinds)} kinds were tried "
-            f"across, {len(controls)} of {COMMAND_KINDS} shown to work within",
-            **figures,
-        )
-    return passed(
-        f"{len(across) // 2} commands across namespaces were refused, none took effect; "
-        "the same commands within a namespace did",
-        **figures,
+    effects = [op for op in across if op.name == EFFECT and _effect(op)]
+    accepted = [op for op in across if op.name == COMMAND and op.ending is Ending.OK]
+    works = {op.args["kind"] for op in ops if not op.args["across"] and _effect(op)}
+    tried = {op.args["kind"] for op in across if op.name == COMMAND}
+    unclear = sum(op.ending is Ending.INFO for op in across)
+    commands = sum(op.name == COMMAND for op in across)
+    return conclude(
+        (ACCEPTED, TOOK_EFFECT),
+        [
+            *(Broken(ACCEPTED, _said(op)) for op in accepted),
+            *(Broken(TOOK_EFFECT, _said(op)) for op in effects),
+        ],
+        [
+            f"{unclear} commands ended unclear" if unclear else "",
+            ""
+            if len(works & tried) >= KINDS
+            else f"{len(tried)} kinds were tried across, {len(works)} of {KINDS} shown to work "
+            "within",
+        ],
+        f"{commands} commands across namespaces were refused, none took effect; the same commands "
+        "within a namespace did",
+        {
+            "commands_across": commands,
+            "had_an_effect": len(effects),
+            "accepted": len(accepted),
+        },
     )
 
 
 def _effect(op: Operation) -> bool:
-    return bool(op.result and op.result.get("effect"))
+    return op.name == EFFECT and bool(op.result and op.result.get("effect"))
+
+
+def _said(op: Operation) -> str:
+    return f"{op.args['kind']} from {op.args['from']} into {op.args['to']} ({op.workflow_id})"

@@ -3,66 +3,69 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Final
 
-from harness.checks.check import Evidence, Finding, Witness, failed, inconclusive, passed
+from harness.checks.check import Evidence, Finding
+from harness.checks.histories.clauses import Broken, conclude
 from harness.journal.records import Ending, Operation
 
-TOKEN_METHODS = 8
+METHODS: Final = 10
+ACCEPTED: Final = "foreign call accepted"
+CHANGED: Final = "history changed by a foreign call"
+OWNER: Final = "owner"
 
 
 def task_tokens_are_confined(evidence: Evidence) -> Finding:
     """ADR, Invariants: "Separate Temporal namespaces and task queues per tenant; never share
     workflow state across tenants".
 
-    A task token or activity id of one tenant, used through another tenant's namespace, and a forged
-    token, must be refused and change nothing; the owner's own call must succeed, else nothing was
-    shown.
+    A task token or activity id of one tenant, used through another tenant's namespace or through
+    none, and a token that was forged or rewritten to another namespace, must be refused and change
+    nothing; the owner's own call must succeed, else nothing was shown. A true token that names no
+    namespace is the owner's call: who makes it can be asked only where there are credentials.
     """
     calls = [op for op in evidence.of(Operation) if op.name == "task-token"]
     states = [op for op in evidence.of(Operation) if op.name == "task-token-state"]
-    foreign = [op for op in calls if op.args["variant"] != "owner"]
-    controls = [op for op in calls if op.args["variant"] == "owner"]
-    taken = [_token_witness(op) for op in foreign if op.ending is Ending.OK]
-    changed = [
-        Witness(
-            text=f"{op.tenant}: {op.args['method']} with {op.args['variant']} from "
-            f"{op.args['caller']} changed the history: {_grown(op)}"
-        )
-        for op in states
-        if op.result["before"] != op.result["after"]
-    ]
-    figures: dict[str, Any] = {
-        "foreign_calls": len(foreign),
-        "refused": len(foreign) - len(taken),
-        "statuses": dict(sorted(Counter(op.status for op in foreign).items())),
+    foreign = [op for op in calls if op.args["variant"] != OWNER]
+    works = {
+        op.args["method"] for op in calls if op.args["variant"] == OWNER and op.ending is Ending.OK
     }
-    if taken or changed:
-        return failed(
-            f"{len(taken)} foreign calls were accepted, {len(changed)} changed a history",
-            [*taken, *changed],
-            **figures,
-        )
-    unclear = [op for op in foreign if op.ending is Ending.INFO]
-    idle = [op for op in controls if op.ending is not Ending.OK]
-    methods = {op.args["method"] for op in controls if op.ending is Ending.OK}
-    if unclear or idle or len(methods) < TOKEN_METHODS or len(states) < len(controls):
-        return inconclusive(
-            f"{len(unclear)} foreign calls ended unclear, {len(idle)} calls of the owner failed, "
-            f"{len(methods)} of {TOKEN_METHODS} methods were shown to work for the owner",
-            **figures,
-        )
-    return passed(
-        f"all {len(foreign)} foreign calls over {len(methods)} methods were refused and "
-        "changed nothing; the owner's own calls succeeded",
-        **figures,
+    tried = {op.args["method"] for op in foreign if op.ending is not Ending.INFO}
+    unseen = len(foreign) - sum(op.ending is Ending.OK for op in states)
+    unclear = sum(op.ending is Ending.INFO for op in foreign)
+    shown = works & tried
+    return conclude(
+        (ACCEPTED, CHANGED),
+        [
+            *(Broken(ACCEPTED, _said(op)) for op in foreign if op.ending is Ending.OK),
+            *(
+                Broken(CHANGED, f"{_said(op)}: {_grown(op)}")
+                for op in states
+                if op.ending is Ending.OK and op.result["before"] != op.result["after"]
+            ),
+        ],
+        [
+            f"{unclear} foreign calls ended unclear" if unclear else "",
+            f"the history was not read after {unseen} foreign calls" if unseen > 0 else "",
+            ""
+            if len(shown) >= METHODS
+            else f"{len(shown)} of {METHODS} methods were shown to work for the owner",
+        ],
+        f"all {len(foreign)} foreign calls over {len(shown)} methods were refused and changed "
+        "nothing; the owner's own calls succeeded",
+        {
+            "foreign_calls": len(foreign),
+            "refused": sum(op.ending is Ending.FAIL for op in foreign),
+            "variants": dict(sorted(Counter(op.args["variant"] for op in foreign).items())),
+            "statuses": dict(sorted(Counter(op.status for op in foreign).items())),
+        },
     )
 
 
-def _token_witness(op: Operation) -> Witness:
-    return Witness(
-        text=f"{op.args['method']} with {op.args['variant']}: {op.args['caller']} acted "
-        f"on an activity of {op.args['owner']} ({op.workflow_id})"
+def _said(op: Operation) -> str:
+    return (
+        f"{op.args['method']} with {op.args['variant']}: {op.args['caller']} on a task of "
+        f"{op.args['owner']} ({op.workflow_id})"
     )
 
 
