@@ -28,7 +28,7 @@ class Received(msgspec.Struct, kw_only=True, gc=False):
 
     `index` is its position in the request. `key` is the transition that its data names, None if it
     names none. `arrived_ns` is of the wall clock. `acknowledged`: the sink answered 2xx. `said` is
-    what it tells of who, what, where and why, by the words of `FIELDS`. `intact`: the digest that
+    what it tells of who, what, where and why, in the order of `FIELDS`. `intact`: the digest that
     it carries is its own. `misfits` is what does not fit the schema that it names, `old_misfits`
     what does not fit the versions before that; both are empty for a schema that is not known.
     """
@@ -48,7 +48,7 @@ class Received(msgspec.Struct, kw_only=True, gc=False):
     acknowledged: bool
     time: str
     sequence: str
-    said: dict[str, str]
+    said: tuple[str, ...]
     prevhash: str
     chainhash: str
     intact: bool
@@ -56,6 +56,11 @@ class Received(msgspec.Struct, kw_only=True, gc=False):
     misfits: tuple[str, ...]
     old_misfits: tuple[str, ...]
     problems: tuple[Problem, ...]
+
+    def says(self, word: str) -> str:
+        """What it says of one of `FIELDS`; empty if nothing."""
+        place = _PLACES.get(word)
+        return "" if place is None else self.said[place]
 
     @property
     def name(self) -> str:
@@ -120,13 +125,21 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
 """What an event can say: the attribute and the member of its data where it may stand."""
 
 
-def _said(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, str]:
-    found = {}
-    for word, (attribute, member) in FIELDS.items():
-        value = _text(attributes, attribute) or _text(data, member)
-        if value:
-            found[word] = sys.intern(value) if len(value) < _SHORT else value
-    return found
+_PLACES: Final = {word: place for place, word in enumerate(FIELDS)}
+_WHERE: Final = tuple(FIELDS.values())
+
+
+def _said(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[str, ...]:
+    found = []
+    for attribute, member in _WHERE:
+        value = attributes.get(attribute)
+        if not value or not isinstance(value, str):
+            value = data.get(member)
+            if not isinstance(value, str):
+                value = ""
+        # most are said of many events
+        found.append(sys.intern(value) if len(value) < _SHORT else value)
+    return tuple(found)
 
 
 def _sequence(attributes: Mapping[str, Any]) -> str:

@@ -61,24 +61,23 @@ def _percent(part: int, whole: int) -> float:
 def _absent(
     match: Match, required: tuple[str, ...], owed: Counter[str], given: Counter[str]
 ) -> Iterator[Broken]:
-    said = match.first.said
     for word in required:
-        if word == "reason" and said.get("outcome") not in _WITH_REASON:
+        if word == "reason" and match.first.says("outcome") not in _WITH_REASON:
             continue
         owed[word] += 1
-        if word in said:
+        if match.first.says(word):
             given[word] += 1
         else:
             yield Broken(word, f"{match.first.name} says no {word}", match.run.history.path)
 
 
 def _contradicted(matches: list[Match]) -> Iterator[Broken]:
-    ids = {match.first.said.get("correlation") for match in matches} - {None}
+    ids = {match.first.says("correlation") for match in matches} - {""}
     if len(ids) > 1:
         text = f"the events of {matches[0].run.name} have {len(ids)} correlation ids"
         yield Broken(CORRELATION, text, matches[0].run.history.path)
     for match in matches:
-        said, is_so = match.first.said.get("workflow_type"), match.run.history.workflow_type
+        said, is_so = match.first.says("workflow_type"), match.run.history.workflow_type
         if said and said != is_so:
             text = f"{match.first.name} says workflow type {said}, the history {is_so}"
             yield Broken(TYPE, text, match.run.history.path)
@@ -130,7 +129,7 @@ def _denial(run: Run, activity: Activity, events: dict[tuple[str, int], Match]) 
     if match is None:
         yield Broken(UNAUDITED, f"{what} has no event", path)
         return
-    if activity.failure not in match.first.said.get("reason", ""):
+    if activity.failure not in match.first.says("reason"):
         yield Broken(NO_CLASS, f"{match.first.name} does not say {activity.failure}", path)
-    if match.first.said.get("activity_type") != activity.type:
+    if match.first.says("activity_type") != activity.type:
         yield Broken(NO_WHAT, f"{match.first.name} does not say {activity.type}", path)

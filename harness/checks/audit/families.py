@@ -55,7 +55,7 @@ def _differences(second: Match, first: Match | None) -> Iterator[Broken]:
         yield Broken(DIFFERS, text, second.run.history.path)
         return
     for word in _SAME:
-        says, other = second.first.said.get(word), first.first.said.get(word)
+        says, other = second.first.says(word), first.first.says(word)
         if says != other:
             text = f"{second.first.name} says {word} {says}, the first family {other}"
             yield Broken(DIFFERS, text, second.run.history.path)
