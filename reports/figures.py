@@ -26,6 +26,7 @@ _UNITS: Mapping[str, str] = {
 _AGES = ((86_400, "day"), (3_600, "h"), (60, "min"), (1, "s"))
 LONGEST_TEXT = 2_000
 LONGEST_VALUE = 240
+MOST_ROWS = 50
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -40,6 +41,31 @@ def figure(name: str, value: Any) -> Figure:
     """A figure of a verdict; the unit is the end of its name (`p95_ms`, `completed_share`)."""
     label, unit = _split(name)
     return Figure(label, quantity(value, unit), shorten(_plain(value), LONGEST_VALUE))
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A figure that is a list of like rows: what it is, its columns, and the cells."""
+
+    label: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def table(name: str, value: Any) -> Table | None:
+    """A figure as a table if it is a list of objects with the same members, else None.
+
+    What is text comes before what is counted.
+    """
+    if not isinstance(value, list | tuple) or not value or not isinstance(value[0], dict):
+        return None
+    columns = sorted(value[0], key=lambda name: not isinstance(value[0][name], str))
+    if not columns or any(not isinstance(e, dict) or e.keys() != value[0].keys() for e in value):
+        return None
+    return Table(
+        name.replace("_", " "),
+        tuple(str(column).replace("_", " ") for column in columns),
+        tuple(tuple(quantity(each[column]) for column in columns) for each in value[:MOST_ROWS]),
+    )
 
 
 def quantity(value: Any, unit: str = "") -> str:

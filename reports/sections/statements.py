@@ -10,7 +10,7 @@ from typing import Any
 from harness.catalogue import Assertion, Catalogue
 from harness.catalogue.show import AREAS, KINDS, LEVELS, Mutants
 from harness.checks.check import Clause, Witness
-from reports.figures import Figure, age, figure, plain, quantity, shorten
+from reports.figures import Figure, Table, age, figure, plain, quantity, shorten, table
 from reports.sections.anchors import anchor
 from reports.sections.slo import Roles
 from reports.standing import JUDGED, Board, Judged, Row, Standing, Statement
@@ -67,6 +67,7 @@ class Entry:
     full_reason: str
     shown: tuple[Figure, ...]
     figures: tuple[Figure, ...]
+    tables: tuple[Table, ...]
     told: Told
     others: tuple[Told, ...]
     witnesses: tuple[Seen, ...]
@@ -134,7 +135,8 @@ def _area_view(context: _Context, title: str, statements: list[Statement]) -> Ar
 
 def _entry(context: _Context, statement: Statement, index: int, row: Row) -> Entry:
     verdict, trial = row.decided.verdict, row.decided.trial
-    figures = tuple(figure(name, value) for name, value in verdict.figures.items())
+    tables = {n: found for n, v in verdict.figures.items() if (found := table(n, v))}
+    figures = tuple(figure(n, v) for n, v in verdict.figures.items() if n not in tables)
     scalar = [n for n, v in verdict.figures.items() if isinstance(v, int | float | str)]
     leading = Roles(verdict.figures).leading or scalar
     about, catalogue = statement.assertion, context.board.catalogue
@@ -153,6 +155,7 @@ def _entry(context: _Context, statement: Statement, index: int, row: Row) -> Ent
         full_reason="" if reason == verdict.reason else shorten(verdict.reason),
         shown=tuple(figure(n, verdict.figures[n]) for n in leading[:SHOWN_FIGURES]),
         figures=figures,
+        tables=tuple(tables.values()),
         told=_told(context, row.decided),
         others=tuple(_told(context, judged) for judged in row.others),
         witnesses=tuple(_seen(context, trial, witness) for witness in verdict.witnesses),

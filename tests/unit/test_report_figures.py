@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reports.figures import age, figure, moment, number, quantity, shorten, span
+from reports.figures import age, figure, moment, number, quantity, shorten, span, table
 from reports.sections.slo import Roles
 
 HOUR_NS = 3_600_000_000_000
@@ -119,3 +119,16 @@ def test_figures_of_another_kind_play_no_role() -> None:
     found = Roles({"workflows": 12})
     assert (found.target, found.measured, found.bounds, found.count, found.margin) == ("",) * 5
     assert found.leading == []
+
+
+def test_a_list_of_like_rows_is_a_table_with_its_text_first() -> None:
+    rows = [{"hits": 2, "place": "log"}, {"hits": 1_000, "place": "ledger"}]
+    found = table("places_searched", rows)
+    assert found is not None
+    assert (found.label, found.columns) == ("places searched", ("place", "hits"))
+    assert found.rows == (("log", "2"), ("ledger", "1\u202f000"))
+
+
+@pytest.mark.parametrize("value", [[], 3, "x", {"a": 1}, [1], [{}], [{"a": 1}, {"b": 1}]])
+def test_anything_else_is_no_table(value: object) -> None:
+    assert table("places", value) is None
