@@ -245,6 +245,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
             broken_exporter("no-workflow-started"), worker=broken_worker("emits-itself").worker
         ),
         collateral={**COMPLETE, **COUNTING, **_FOREIGN},
+        parameters=SOON,
     ),
     Mutant(
         name="reports-each-attempt",
@@ -252,7 +253,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="without transition",
         defect="Each attempt that fails emits an activity.failed.",
         breakage=broken_worker("reports-each-attempt"),
-        collateral={**COMPLETE, **COUNTING},
+        collateral={**COMPLETE, **COUNTING, **CHAINED},
     ),
     _row("no-sequence", "INV-AUD-5", "no order", "Events have no sequence."),
     _row("sequence-falls", "INV-AUD-5", "sequence", "The sequence of a run's events falls."),
