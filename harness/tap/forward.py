@@ -175,7 +175,8 @@ class Link(grpc.GenericRpcHandler):  # type: ignore[misc]
         except Lost:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _AWAY)
         except grpc.aio.AioRpcError as error:
-            await context.abort(error.code(), error.details() or "", error.trailing_metadata())
+            trailing = tuple(error.trailing_metadata() or ())  # carries the error's own details
+            await context.abort(error.code(), error.details() or "", trailing)
         return call.answer
 
     async def _send(self, call: _Call) -> None:
