@@ -16,9 +16,9 @@ import msgspec
 from harness import contract
 from harness.contract.program import CONTRACT_VERSION, Node, Step, Wait
 from harness.errors import UsageError
-from harness.groups import CALM, CRASH, GROUPS
+from harness.groups import CALM, CRASH, GROUPS, WIRE
 from harness.journal.records import UNDECODABLE, Program
-from harness.scenario import Cancel, Case, KillWorker, Script, Signal, Terminate, breaks
+from harness.scenario import Cancel, Case, KillWorker, RpcFault, Script, Signal, Terminate, breaks
 
 SCHEMAS: Final = Path(contract.__file__).parent / "schemas"
 SUITE: Final = "program"  # of the cases that came from files
@@ -44,6 +44,7 @@ class ProgramFile(_Form, frozen=True, kw_only=True):
     feeds: list[str]
     program: Nodes
     script: list[Script] = []
+    rpc: list[RpcFault] = []
     tenants: Literal["all"] | int = 0
     group: str = CALM
     found: dict[str, str] = {}
@@ -53,7 +54,7 @@ class ProgramFile(_Form, frozen=True, kw_only=True):
         """The case to drive."""
         return Case(
             name=self.name, feeds=tuple(self.feeds), nodes=tuple(self.program.nodes),
-            script=tuple(self.script), tenants=self.tenants, group=self.group,
+            script=tuple(self.script), rpc=tuple(self.rpc), tenants=self.tenants, group=self.group,
             needs=_needs(self.program.nodes), drawn=True,
         )  # fmt: skip
 
@@ -77,7 +78,8 @@ def file_of(case: Case, **found: str) -> ProgramFile:
     """A case in the form of a file."""
     return ProgramFile(
         name=case.name, feeds=list(case.feeds), program=Nodes(nodes=list(case.nodes)),
-        script=list(case.script), tenants=case.tenants, group=case.group, found=found,
+        script=list(case.script), rpc=list(case.rpc), tenants=case.tenants, group=case.group,
+        found=found,
     )  # fmt: skip
 
 
@@ -87,6 +89,7 @@ def file_from(program: Program, tenants: Sequence[str], **found: str) -> Program
         name=program.case, feeds=program.feeds, group=program.group, found=found,
         program=Nodes(nodes=msgspec.convert(program.program["nodes"], list[Node])),
         script=msgspec.convert(program.script, list[Script]),
+        rpc=msgspec.convert(program.rpc, list[RpcFault]),
         tenants=tenants.index(program.tenant),
     )  # fmt: skip
 
@@ -160,6 +163,8 @@ def _nonsense(file: ProgramFile, tenants: int, allowed: Collection[str]) -> str:
         return f"$.tenants: {file.tenants}, the target has {tenants}; give a position from 0"
     if file.group not in GROUPS:
         return f"$.group: {file.group!r} is no group; groups: {', '.join(GROUPS)}"
+    if file.rpc and not GROUPS[file.group].tapped:
+        return f"$.group: faults of single calls need the group {WIRE!r}"
     return unfit(file.program.nodes, file.script, file.group)
 
 

@@ -81,8 +81,9 @@ class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
 Script = Revoke | Signal | Cancel | Terminate | KillWorker | Redeliver
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RpcFault:
+class RpcFault(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What the tap does to calls of the case's worker that name this saga (`harness.tap`).
 
     The case's group must be a tapped one. With `activity` only calls about that activity type

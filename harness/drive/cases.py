@@ -143,6 +143,7 @@ def _record(drive: Drive, run: Run) -> None:
             feeds=list(run.case.feeds),
             program=to_json(run.program),
             script=msgspec.to_builtins(run.case.script),
+            rpc=msgspec.to_builtins(run.case.rpc),
             file=_kept(drive, run) if run.case.drawn else "",
         )
     )

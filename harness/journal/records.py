@@ -119,7 +119,7 @@ class Process(Record, frozen=True, kw_only=True, tag="process"):
 class Program(Record, frozen=True, kw_only=True, tag="program"):
     """A saga program as it was given to a workflow: what should happen.
 
-    `script` is what the drive does to it, in the words of a program file; `file` is that file,
+    `script` and `rpc` are what is done to it, in the words of a program file; `file` is that file,
     below the trial's folder, where there is one.
     """
 
@@ -133,6 +133,7 @@ class Program(Record, frozen=True, kw_only=True, tag="program"):
     feeds: list[str]
     program: dict[str, Any]
     script: list[dict[str, Any]] = []
+    rpc: list[dict[str, Any]] = []
     file: str = ""
 
 

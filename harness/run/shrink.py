@@ -15,6 +15,7 @@ from harness.checks.check import Evidence
 from harness.checks.idempotency.generated import ID, broken_by_case
 from harness.checks.table import TABLE
 from harness.drive.plan import Ask
+from harness.errors import UnavailableError
 from harness.journal.read import Journal, read_trial
 from harness.journal.records import Program
 from harness.platform.child import Children
@@ -90,7 +91,9 @@ def shrink(request: Request, file: ProgramFile, budget_s: float) -> Result:
         await platform.stop()
         return {}
 
-    conduct(asked, arm)
+    ended = conduct(asked, arm)
+    if not results:
+        raise UnavailableError(f"{ended.folder}: shrinking was {ended.ended}; nothing is kept")
     return results[0]
 
 

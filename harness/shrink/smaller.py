@@ -31,7 +31,8 @@ def size(file: ProgramFile) -> tuple[int, ...]:
     ]
     timers = [n.duration_ms for n in file.program.nodes if isinstance(n, Timer)]
     fields = sum(len(msgspec.to_builtins(each)) for each in faults)
-    return _count(file.program.nodes), len(file.script), fields, sum(numbers) + sum(timers)
+    done = len(file.script) + len(file.rpc)
+    return _count(file.program.nodes), done, fields, sum(numbers) + sum(timers)
 
 
 def smaller(file: ProgramFile) -> list[ProgramFile]:
@@ -54,6 +55,8 @@ def _made(file: ProgramFile) -> Iterator[ProgramFile]:
             yield _with(file, [*nodes[:number], other, *nodes[number + 1 :]])
     for number in range(len(file.script)):
         yield _with(file, nodes, [*file.script[:number], *file.script[number + 1 :]])
+    for number in range(len(file.rpc)):
+        yield msgspec.structs.replace(file, rpc=[*file.rpc[:number], *file.rpc[number + 1 :]])
     if any(_plain(node) != node for node in nodes):
         yield _with(file, [_plain(node) for node in nodes])
 
@@ -160,7 +163,9 @@ def _tidy(file: ProgramFile) -> ProgramFile:
             Timer(duration_ms=min(n.duration_ms, LONG_MS)) if isinstance(n, Timer) else n
             for n in nodes
         ]
-    return msgspec.structs.replace(_with(file, nodes, script), group=file.group if held else CALM)
+    return msgspec.structs.replace(
+        _with(file, nodes, script), group=file.group if held or file.rpc else CALM
+    )
 
 
 def _held(node: Step) -> bool:

@@ -12,7 +12,8 @@ from harness.scenario import Cancel, KillWorker, Redeliver, Revoke, Script, Sign
 def in_words(file: ProgramFile) -> list[str]:
     """Its nodes in order, then its script."""
     nodes = [f"{number}. {_node(node)}" for number, node in enumerate(file.program.nodes)]
-    return [*nodes, *(f"- {_act(act)}" for act in file.script)]
+    calls = [f"{fault.action} of {fault.method} (call {fault.first})" for fault in file.rpc]
+    return [*nodes, *(f"- {each}" for each in (*map(_act, file.script), *calls))]
 
 
 def _node(node: Node) -> str:

@@ -27,8 +27,8 @@ from harness.contract.program import (
     Wait,
     step,
 )
-from harness.groups import CALM, CRASH
-from harness.scenario import Cancel, Case, KillWorker, Redeliver, Script, Signal
+from harness.groups import CALM, CRASH, WIRE
+from harness.scenario import Cancel, Case, KillWorker, Redeliver, RpcFault, Script, Signal
 
 FEEDS: Final = ("INV-IDEM-10",)
 CASES: Final = 24
@@ -38,6 +38,9 @@ NONE: Final = Behaviour()
 QUICK: Final = Retry(initial_ms=50, max_attempts=2)
 # what is in the air when the worker is killed is only tried again after its timeout
 CRASHED: Final[dict[str, Any]] = {"start_to_close_ms": 6000, "retry": Retry(initial_ms=100)}
+# a completion that never arrives is made up for when the attempt has run out
+ON_THE_WIRE: Final[dict[str, Any]] = {"start_to_close_ms": 1500, "retry": Retry(initial_ms=50)}
+COMPLETIONS: Final = (RpcFault(action="lose-answer"), RpcFault(action="refuse", repeats=True))
 CALMLY: Final[dict[str, Any]] = {"retry": Retry(initial_ms=50)}
 BEHAVIOURS: Final = {
     "fails": Behaviour(fail=1),
@@ -60,6 +63,7 @@ class Means:
     endings: tuple[str, ...]
     nodes: tuple[str, ...]
     crash: bool
+    wire: bool
 
 
 def draw(seed_: int, allowed: Set[str], lacks: Set[str]) -> tuple[Case, ...]:
@@ -95,6 +99,7 @@ def _means(allowed: Set[str], lacks: Set[str]) -> Means:
         endings=tuple(each for each in ENDINGS if services or each != "stays doubtful"),
         nodes=tuple(nodes),
         crash="kill-worker" in allowed,
+        wire="rpc-faults" in allowed,
     )
 
 
@@ -118,7 +123,8 @@ def _cases(draw: DrawFn, means: Means) -> Case:
     ending = _one_of(draw, means.endings)
     faults = _some_of(draw, means.faults)
     crash = means.crash and _one_of(draw, (True, False, False))
-    nodes = _nodes(draw, means, faults, CRASHED if crash else CALMLY)
+    wire = means.wire and not crash and _one_of(draw, (True, False, False))
+    nodes = _nodes(draw, means, faults, CRASHED if crash else ON_THE_WIRE if wire else CALMLY)
     nodes += _last(draw, ending, len(nodes))
     script: list[Script] = list(_signals(draw, nodes))
     if ending != "completes":
@@ -134,7 +140,8 @@ def _cases(draw: DrawFn, means: Means) -> Case:
         script.append(KillWorker(at_step=held, release=_one_of(draw, ("drop", "answer"))))
     return Case(
         name="", feeds=FEEDS, nodes=tuple(nodes), script=tuple(script),
-        group=CRASH if crash else CALM, needs=_needs(nodes), drawn=True,
+        rpc=(_one_of(draw, COMPLETIONS),) if wire else (),
+        group=CRASH if crash else WIRE if wire else CALM, needs=_needs(nodes), drawn=True,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ SUITE = Suite(
     name="generated",
     feeds=("INV-IDEM-10",),
     generated=Generated(
-        call="scenarios.conformance.generated:draw", feeds=("INV-IDEM-10",), version="1"
+        call="scenarios.conformance.generated:draw", feeds=("INV-IDEM-10",), version="2"
     ),
 )
 

@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from harness.contract.program import Child, ContinueAsNew, Step, Wait
-from harness.groups import CALM, CRASH
+from harness.groups import CALM, CRASH, WIRE
 from harness.scenario import Cancel, KillWorker, Redeliver, Signal, breaks
 from scenarios.conformance import generated
 from scenarios.conformance.generated import CASES
 
 draw = functools.cache(generated.draw)
 ROOT = Path(__file__).parents[2]
-ALL = frozenset({"service-faults", "kill-worker"})
+ALL = frozenset({"service-faults", "kill-worker", "rpc-faults"})
 NOTHING: frozenset[str] = frozenset()
 SEEDS = pytest.mark.parametrize("seed", range(1, 9))
 PRINTED = (
     "from scenarios.conformance.generated import draw;"
-    "print([(c.nodes, c.script) for c in "
-    "draw(7, frozenset({'service-faults', 'kill-worker'}), frozenset())])"
+    "print([(c.nodes, c.script, c.rpc) for c in "
+    "draw(7, frozenset({'service-faults', 'kill-worker', 'rpc-faults'}), frozenset())])"
 )
 
 
@@ -32,7 +32,7 @@ def test_a_seed_gives_the_same_sagas_each_time(seed: int) -> None:
     cases = draw(seed, ALL, NOTHING)
     assert cases == generated.draw(seed, ALL, NOTHING)
     assert len(cases) == CASES
-    assert len({repr((c.nodes, c.script)) for c in cases}) == CASES
+    assert len({repr((c.nodes, c.script, c.rpc)) for c in cases}) == CASES
     assert cases != draw(seed + 1, ALL, NOTHING)
 
 
@@ -42,7 +42,7 @@ def test_a_seed_gives_the_same_sagas_in_every_process(loaded: str) -> None:
         [sys.executable, "-c", f"import {loaded};{PRINTED}"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == str([(c.nodes, c.script) for c in draw(7, ALL, NOTHING)])
+    assert done.stdout.strip() == str([(c.nodes, c.script, c.rpc) for c in draw(7, ALL, NOTHING)])
 
 
 @SEEDS
@@ -77,12 +77,13 @@ def test_what_is_held_has_its_worker_killed_and_shares_no_worker_with_others(see
         ]
         killed = [each.at_step for each in case.script if isinstance(each, KillWorker)]
         assert held == killed
-        assert case.group == (CRASH if held else CALM)
+        assert case.group == (CRASH if held else WIRE if case.rpc else CALM)
 
 
 def test_each_kind_of_disturbance_is_drawn_in_a_few_seeds() -> None:
     cases = [case for seed in range(1, 5) for case in draw(seed, ALL, NOTHING)]
     kinds = {type(each) for case in cases for each in case.script}
     assert kinds == {Signal, Cancel, KillWorker, Redeliver}
+    assert {each.action for case in cases for each in case.rpc} == {"lose-answer", "refuse"}
     faults = {n.behaviour for c in cases for n in c.nodes if isinstance(n, Step)}
     assert len(faults) >= 9

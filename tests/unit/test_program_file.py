@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.program_file import file_of, read_program_file
 from scenarios.conformance.generated import draw
 
-ALL = frozenset({"service-faults", "kill-worker"})
+ALL = frozenset({"service-faults", "kill-worker", "rpc-faults"})
 STEP = {
     "kind": "step",
     "service": "rms",
@@ -36,8 +36,9 @@ def test_what_is_drawn_is_the_same_when_read_again(seed: int, tmp_path: Path) ->
         path = tmp_path / f"{case.name}.json"
         path.write_bytes(file_of(case, seed=str(seed)).to_json())
         again = read_program_file(path, 2, ALL).case
-        assert (again.nodes, again.script, again.group) == (case.nodes, case.script, case.group)
-        assert (again.name, again.tenants, again.needs) == (case.name, case.tenants, case.needs)
+        assert (again.nodes, again.script, again.rpc) == (case.nodes, case.script, case.rpc)
+        assert (again.name, again.tenants, again.group) == (case.name, case.tenants, case.group)
+        assert again.needs == case.needs
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,8 @@ def test_what_is_drawn_is_the_same_when_read_again(seed: int, tmp_path: Path) ->
         ({**PLAIN, "script": [{"kind": "explode"}]}, "explode"),
         ({**PLAIN, "tenants": 2}, "the target has 2"),
         ({**PLAIN, "group": "clam"}, "'clam' is no group"),
+        ({**PLAIN, "rpc": [{"action": "refuse"}]}, "need the group 'wire'"),
+        ({**PLAIN, "rpc": [{"action": "refuse", "often": 1}]}, "often"),
         (
             {**PLAIN, "program": {"nodes": [{**STEP, "behaviour": {"hold": "after"}}]}},
             "the group must be 'crash'",

@@ -29,7 +29,7 @@ from harness.shrink.smaller import size, smaller
 from harness.shrink.words import in_words
 from scenarios.conformance.generated import draw
 
-ALL = frozenset({"service-faults", "kill-worker"})
+ALL = frozenset({"service-faults", "kill-worker", "rpc-faults"})
 
 
 class Clock:
