@@ -67,19 +67,11 @@ class Doubles:
         serve = _later(services.serve, SLOW_MS * slow)
         receive = _later(audit.receive, SLOW_SINK_MS * slow)
         self._ports = {
-            "pdp": Port(
-                _later(self._pdp.ask, SLOW_MS * slow), body_limit=_BODY_LIMIT, traffic=traffic
-            ),
+            "pdp": Port(ask, body_limit=_BODY_LIMIT, traffic=traffic),
             "bait": Port(self._pdp.bait, body_limit=_BODY_LIMIT, traffic=traffic),
             "certified": Port(self._certified.serve, body_limit=_BODY_LIMIT, traffic=Traffic()),
-            "services": Port(
-                _later(services.serve, SLOW_MS * slow), body_limit=_BODY_LIMIT, traffic=traffic
-            ),
-            "audit": Port(
-                _later(audit.receive, SLOW_SINK_MS * slow),
-                body_limit=sink.BODY_LIMIT,
-                traffic=traffic,
-            ),
+            "services": Port(serve, body_limit=_BODY_LIMIT, traffic=traffic),
+            "audit": Port(receive, body_limit=sink.BODY_LIMIT, traffic=traffic),
             "control": Port(commands.serve, body_limit=control.BODY_LIMIT, traffic=Traffic()),
         }
 

@@ -59,6 +59,13 @@ async def effect_first(outside: Outside, call: Call) -> dict[str, Any]:
     return {"result": result}
 
 
+async def one_step_more(outside: Outside, call: Call) -> dict[str, Any]:
+    """Works on a step that the program does not have, too."""
+    result = await perform(outside, call)
+    await perform(outside, replace(call, step=call.step + 100))
+    return result
+
+
 async def second_call_skipped(outside: Outside, call: Call) -> dict[str, Any]:
     """A retry takes for granted that the attempt before it had its effect."""
     if call.attempt > 1:

@@ -108,10 +108,9 @@ async def each_again(http: aiohttp.ClientSession, url: str, event: Event) -> boo
 
 
 async def phantoms(http: aiohttp.ClientSession, url: str, event: Event) -> bool:
-    """Beside some events comes one of a transition that never was."""
-    if sum(event["id"].encode()) % 7 == 0:
-        data = {**event["data"], "event_id": event["data"]["event_id"] + 1000}
-        await deliver(http, url, {**event, "id": f"{event['id']}:phantom", "data": data})
+    """Beside each event comes one of a transition that never was."""
+    data = {**event["data"], "event_id": event["data"]["event_id"] + 1000}
+    await deliver(http, url, {**event, "id": f"{event['id']}:phantom", "data": data})
     return await deliver(http, url, event)
 
 
@@ -338,6 +337,16 @@ PARTS: Final[Mapping[str, Parts]] = {
     "start-exchanged": Parts(deliver=start_exchanged),
     "always-first": Parts(sealed=always_first),
     "no-signaled": Parts(event_of=events(drop, of_type("workflow.signaled"))),
+    **{
+        f"no-{name.replace('_', '-')}": Parts(event_of=events(drop, of_type(f"workflow.{name}")))
+        for name in (
+            "update_completed",
+            "paused",
+            "options_changed",
+            "search_attributes_changed",
+            "timed_out",
+        )
+    },
     "no-reset": Parts(event_of=events(drop, of_type("workflow.reset"))),
     "no-terminated": Parts(event_of=events(drop, of_type("workflow.terminated"))),
     "no-execution-started": second_only("started", drop),
@@ -345,6 +354,9 @@ PARTS: Final[Mapping[str, Parts]] = {
     "no-execution-failed": second_only("failed", drop),
     "execution-outcome-differs": second_only(
         "completed", lambda e: {**e, "data": {**e["data"], "outcome": "failed"}}
+    ),
+    "execution-failure-differs": second_only(
+        "failed", lambda e: {**e, "data": {**e["data"], "outcome": "completed"}}
     ),
     "no-dataschema": Parts(event_of=without("dataschema")),
     "dataschema-elsewhere": Parts(

@@ -100,6 +100,8 @@ PARTS: Final[Mapping[str, Parts]] = {
     "doubtful-forgotten-once-continued": Parts(
         workflow=compensation.DoubtfulForgottenOnceContinued
     ),
+    "completed-undone": Parts(workflow=compensation.CompletedUndone),
+    "one-step-more": Parts(perform=attempts.one_step_more),
     "step-left-out": Parts(workflow=compensation.StepLeftOut),
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "long-interval": Parts(workflow=retries.LongInterval),

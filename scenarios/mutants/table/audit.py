@@ -74,7 +74,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="phantoms",
         expected=("INV-AUD-1",),
         clause="extra",
-        defect="The exporter makes up an event beside one in seven.",
+        defect="The exporter makes up an event beside each.",
         breakage=broken_exporter("phantoms"),
         collateral={**COUNTING, **CHAINED, "INV-AUD-4": "each is an event without transition"},
     ),
@@ -93,6 +93,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="wrong tenant",
         defect="The exporter names the other tenant in one event in seven.",
         breakage=broken_exporter("other-tenant"),
+        collateral={"INV-ISO-11": "an event of another tenant is what it looks for"},
     ),
     Mutant(
         name="other-workflow",
@@ -107,6 +108,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="reused id",
         defect="All events of a run have the same id.",
         breakage=broken_exporter("one-id-for-all"),
+        collateral={**COUNTING},
     ),
     Mutant(
         name="no-specversion",
@@ -367,6 +369,41 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "pair differs",
         "The second family says failed of what completed.",
         {"EVT-11": "the outcome does not fit the schema", "INV-AUD-6": "a failure owes a reason"},
+    ),
+    _row(
+        "execution-failure-differs",
+        "EVT-9",
+        "pair differs",
+        "The second family says completed of what failed.",
+        {"EVT-11": "the outcome does not fit the schema", "INV-AUD-6": "a failure owes a reason"},
+    ),
+    *(
+        _row(
+            name,
+            expected,
+            clause,
+            f"The exporter emits nothing for {what}.",
+            parameters=SOON,
+        )
+        for name, expected, clause, what in (
+            ("no-update-completed", ("INV-AUD-9", "EVT-10"), "update", "updates that completed"),
+            ("no-paused", ("INV-AUD-9", "EVT-10"), "pause", "paused runs"),
+            ("no-options-changed", "INV-AUD-9", "options", "changed options"),
+            (
+                "no-search-attributes-changed",
+                "INV-AUD-9",
+                "search_attributes",
+                "changed search attributes",
+            ),
+        )
+    ),
+    _row(
+        "no-timed-out",
+        "EVT-10",
+        "timed_out",
+        "The exporter emits nothing for runs that timed out.",
+        COMPLETE,
+        parameters=SOON,
     ),
     _row("no-dataschema", "EVT-11", "no schema", "Events name no schema."),
     _row(

@@ -33,6 +33,27 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("doubtful",),
     ),
     Mutant(
+        name="completed-undone",
+        expected=("DUR-5",),
+        clause="compensated though completed",
+        defect="A saga that completed is undone all the same.",
+        breakage=broken_worker("completed-undone"),
+        cases=("all-applied",),
+    ),
+    Mutant(
+        name="one-step-more",
+        expected=("DUR-5",),
+        clause="effect of no step",
+        defect="Each activity works on a step that the program does not have, too.",
+        breakage=broken_worker("one-step-more"),
+        cases=("all-applied",),
+        collateral={
+            "INV-ISO-8": "an effect of no step is of no saga that was driven",
+            "INV-PDP-6": "nobody knows what such a step may ask",
+        ,
+        },
+    ),
+    Mutant(
         name="step-left-out",
         expected=("DUR-5",),
         clause="not applied",

@@ -20,6 +20,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         collateral={
             **APPLIED_TWICE,
             "INV-IDEM-4": "the key of an effect changes with each attempt",
+            "INV-IDEM-9": "a compensation is applied again as well",
         },
     ),
     Mutant(
@@ -29,7 +30,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The services apply every request, whatever its key.",
         breakage=Breakage(doubles=("services-no-dedupe",)),
         cases=("lost-answer-*",),
-        collateral=APPLIED_TWICE,
+        collateral={**APPLIED_TWICE, "INV-IDEM-9": "a compensation is applied again as well"},
     ),
     Mutant(
         name="retry-taken-for-done",
@@ -93,7 +94,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The idempotency key carries the attempt.",
         breakage=broken_worker("attempt-in-key"),
         cases=("lost-answer-*", "retry-*"),
-        collateral={**APPLIED_TWICE, "INV-IDEM-1": "a retry under another key is applied again"},
+        collateral={
+            **APPLIED_TWICE,
+            "INV-IDEM-1": "a retry under another key is applied again",
+            "INV-IDEM-9": "a compensation is applied again as well",
+            "INV-IDEM-5": "another run asks under another key",
+        },
     ),
     Mutant(
         name="run-in-key",
@@ -102,6 +108,11 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The idempotency key carries the run id, which continue-as-new changes.",
         breakage=broken_worker("run-in-key"),
         cases=("continued",),
+        collateral={
+            **APPLIED_TWICE,
+            "INV-IDEM-1": "the same effect under another key is applied again",
+            "INV-IDEM-5": "another run asks under another key",
+        },
     ),
     Mutant(
         name="one-key-for-all-steps",
@@ -111,7 +122,9 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         breakage=broken_worker("one-key-for-all-steps"),
         cases=("continued",),
         collateral={
-            "DUR-5": "the services take a compensation for its step's duplicate and do nothing"
+            "DUR-5": "the services take a compensation for its step's duplicate and do nothing",
+            "INV-IDEM-1": "the services take a step for another step's duplicate",
+            "INV-IDEM-5": "another run asks under another key",
         },
     ),
     Mutant(

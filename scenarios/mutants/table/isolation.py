@@ -90,7 +90,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The deployment puts both tenants on one task queue of one namespace.",
         breakage=Breakage(tenants={"beta": {"namespace": "alpha", "task_queue": "alpha-sagas"}}),
         cases=("own-ids",),
-        collateral={"INV-ISO-1": "it is one namespace as well", **ONE_NAMESPACE, **MIXED_EVENTS},
+        collateral={
+            "INV-ISO-1": "it is one namespace as well",
+            **ONE_NAMESPACE,
+            **MIXED_EVENTS,
+            "INV-AUD-7": "two tenants report the runs of one namespace",
+        },
     ),
     Mutant(
         name="events-of-the-other-tenant",

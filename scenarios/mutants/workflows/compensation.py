@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from scenarios.reference.workflow import NOTHING, ReferenceSaga
+from scenarios.reference.workflow import NOTHING, NodeFailed, ReferenceSaga
 
 with workflow.unsafe.imports_passed_through():
     from scenarios.reference.program import Step
@@ -74,3 +74,17 @@ class StepLeftOut(ReferenceSaga):
             self.results[number] = {}
         else:
             await super().step(number, node)
+
+
+@workflow.defn(name="ReferenceSaga")
+class CompletedUndone(ReferenceSaga):
+    """Undoes what it has completed, and says that it is completed."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    async def _execute(self) -> None:
+        await super()._execute()
+        last = len(self.program.nodes)
+        await self._compensate(NodeFailed(last, "", may_be_applied=False))
