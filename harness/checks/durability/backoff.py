@@ -23,7 +23,7 @@ EARLIEST: Final = 0.8  # of the nominal gap
 LATEST: Final = 3.0
 LATEST_MORE_MS: Final = 2000.0
 TELLING_MS: Final = 1500.0  # growth of the nominal gaps that late timers do not hide
-SLOW_TASK_MS: Final = 1000.0  # a workflow task takes a tenth of it: then engine or worker starved
+SLOW_TASK_MS: Final = 2000.0  # a twentieth is usual: then engine or worker starved
 LEAST_GAPS: Final = 3
 GROWTH: Final = 1.5
 _MS: Final = 1_000_000
@@ -83,7 +83,7 @@ def retries_back_off(evidence: Evidence) -> Finding:
 
     The gap after the n-th failed attempt is the initial interval times the coefficient to the power
     of n - 1, up to the longest interval: never under 0.8 of that, and in the sagas driven for it
-    most are not over 3 times and 2 s (unless workflow tasks of the same runs took over a second: a
+    most are not over 3 times and 2 s (unless workflow tasks of the same runs took over 2 s: a
     starved machine tells nothing of the policy). The gaps grow. A step that fails for ever has
     exactly as many attempts as its policy says.
     """

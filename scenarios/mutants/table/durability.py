@@ -50,7 +50,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         collateral={
             "INV-ISO-8": "an effect of no step is of no saga that was driven",
             "INV-PDP-6": "nobody knows what such a step may ask",
-        ,
         },
     ),
     Mutant(

@@ -13,7 +13,7 @@ from scenarios.reference.workflow import NOTHING, ReferenceSaga
 with workflow.unsafe.imports_passed_through():
     from scenarios.reference.program import Retry
 
-LONG_MS = 6000
+LONG_MS = 9000
 
 
 @workflow.defn(name="ReferenceSaga")
