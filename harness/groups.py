@@ -10,15 +10,18 @@ from typing import Final
 class Group:
     """A worker process of its own, on task queues of its own.
 
-    `service_deadline_ms` is what its worker is told as the total time of a service call. A `tapped`
+    `service_deadline_ms` is what its worker is told as the total time of a service call. `pdp`
+    is an address of the PDP of their own: one that goes away, by its name, or a URL. A `tapped`
     one reaches the engine through the tap, where the target allows RPC faults.
     """
 
     name: str
     service_deadline_ms: int = 2000
+    pdp: str = ""
     tapped: bool = False
 
 
+UNRESOLVED: Final = "http://pdp.invalid"  # a name that by its standard nobody has (RFC 2606)
 CALM: Final = "calm"
 CRASH: Final = "crash"
 WIRE: Final = "wire"
@@ -31,6 +34,9 @@ GROUPS: Final[dict[str, Group]] = {
         Group(name=CRASH, service_deadline_ms=8000, tapped=True),
         # its worker loses single calls, and lives; it waits for services that are slower than the
         # activity's time, so that an attempt goes on beside the next
+        # their workers know the PDP by an address that goes away before any request
+        *(Group(name=f"pdp-{pdp}", pdp=pdp) for pdp in ("refused", "silent")),
+        Group(name="pdp-unresolved", pdp=UNRESOLVED),
         Group(name=WIRE, service_deadline_ms=8000, tapped=True),
     )
 }

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.contract.pdp_modes import mode_of
 from harness.contract.program import Child, Node, Step
-from harness.groups import CALM
+from harness.groups import CALM, GROUPS
 from harness.tap.messages import COMPLETED, Action
 from harness.target.model import Breakage
 
@@ -69,6 +69,16 @@ class Revoke(_Scripted, frozen=True, kw_only=True, tag="revoke"):
     after_step: int
 
 
+class PdpAway(_Scripted, frozen=True, kw_only=True, tag="pdp_away"):
+    """Take the PDP's address of the case's group away, once the effect of this step was seen."""
+
+    after_step: int
+
+
+class PdpBack(_Scripted, frozen=True, kw_only=True, tag="pdp_back"):
+    """Bring it back, once a compensation of the case has been tried in vain."""
+
+
 class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
     """Start the same program once more, under another workflow id.
 
@@ -78,7 +88,7 @@ class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
     when: Literal["beside", "ended"] = "beside"
 
 
-Script = Revoke | Signal | Cancel | Terminate | KillWorker | Redeliver
+Script = PdpAway | PdpBack | Revoke | Signal | Cancel | Terminate | KillWorker | Redeliver
 
 
 class RpcFault(
@@ -177,6 +187,8 @@ def breaks(case: Case) -> frozenset[Breakage]:
                 found.add("service-faults")
     if any(isinstance(act, KillWorker) for act in case.script):
         found.add("kill-worker")
+    if case.group in GROUPS and GROUPS[case.group].pdp:
+        found.add("pdp-failure-modes")
     for fault in case.rpc:
         found |= {"rpc-faults", "kill-worker"} if fault.action == "hold" else {"rpc-faults"}
     return frozenset(found)

@@ -2,8 +2,10 @@
 
 A row says how its number is shown: `answer` (the bytes of one answer, keyed by resource,
 `harness.contract.pdp_modes`), `course` (a course of several answers, by the named cases of the
-authorization suite), `idle` (nothing of ours shows it yet, and why), `absent` (the contract has no
-such thing), `unseen` (it cannot be told from outside, and why).
+authorization suite), `link` (before any request, by a worker that knows the PDP by an address of
+its own; a name that nobody resolves cannot be allowed first, so it is met forward only), `idle`
+(nothing of ours shows it yet, and why), `absent` (the contract has no such thing), `unseen` (it
+cannot be told from outside, and why).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-How = Literal["answer", "course", "idle", "absent", "unseen"]
+How = Literal["answer", "course", "link", "idle", "absent", "unseen"]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +42,14 @@ def _course(number: int, failure: str, check_id: str, *cases: str) -> Row:
     return Row(number=number, failure=failure, how="course", ids=(check_id,), cases=cases)
 
 
+def _link(number: int, failure: str, case: str) -> Row:
+    return Row(number=number, failure=failure, how="link", ids=("INV-PDP-3",), cases=(case,))
+
+
 def _not(how: How, number: int, failure: str, reason: str) -> Row:
     return Row(number=number, failure=failure, how=how, reason=reason)
 
 
-_OWN_ADDRESS: Final = "needs a worker that is told another address of the PDP"
 _SECURED: Final = "needs a PDP that is reached by TLS: the secured profile"
 
 ROWS: Final[tuple[Row, ...]] = (
@@ -60,9 +65,9 @@ ROWS: Final[tuple[Row, ...]] = (
     _answer(10, "another 2xx than 200"),
     _answer(11, "204"),
     _answer(12, "304"),
-    _not("idle", 13, "connection refused", _OWN_ADDRESS),
-    _not("idle", 14, "name not resolved", _OWN_ADDRESS),
-    _not("idle", 15, "connection attempts not answered", _OWN_ADDRESS),
+    _link(13, "connection refused", "link-refused"),
+    _link(14, "name not resolved", "link-unresolved"),
+    _link(15, "connection attempts not answered", "link-silent"),
     _answer(16, "accepted, then silence"),
     _answer(17, "first byte too late"),
     _answer(18, "dripping body"),

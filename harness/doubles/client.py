@@ -18,6 +18,7 @@ from harness.doubles.messages import (
     AwaitQuiet,
     Counts,
     Held,
+    LinkState,
     Message,
     Missing,
     Policy,
@@ -105,6 +106,10 @@ class DoublesClient:
         """Decide an action on a resource otherwise for a tenant; None goes back to the rule."""
         policy = Policy(tenant=tenant, resource=resource, action=action, decision=decision)
         await self._post("/policy", policy, dict)
+
+    async def link(self, link: str, away: bool) -> None:
+        """Take an address of the PDP away, or bring it back."""
+        await self._post("/link", LinkState(link=link, away=away), dict)
 
     async def sink(self, status: Literal[204, 503, 0] = 204, delay_ms: int = 0) -> None:
         """How the sink answers from now on; 0 closes the connection."""

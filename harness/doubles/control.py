@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,11 +14,13 @@ from harness.doubles.behaviours import Behaviours
 from harness.doubles.connection import Connection, Traffic
 from harness.doubles.holds import Holds
 from harness.doubles.http import Request, answer_bytes
+from harness.doubles.links import Link
 from harness.doubles.messages import (
     AwaitAudit,
     AwaitEffect,
     AwaitQuiet,
     Counts,
+    LinkState,
     Missing,
     Policy,
     Quiet,
@@ -60,7 +62,9 @@ class Control:
         services: Services,
         sink: Sink,
         traffic: Traffic,
+        links: Mapping[str, Link],
     ) -> None:
+        self._links = links
         self._recorder = recorder
         self._behaviours = behaviours
         self._holds = holds
@@ -75,6 +79,7 @@ class Control:
             ("POST", "/await_effect"): self._await_effect,
             ("POST", "/await_audit"): self._await_audit,
             ("POST", "/policy"): self._policy,
+            ("POST", "/link"): self._link,
             ("POST", "/sink"): self._set_sink,
             ("POST", "/flush"): self._flush,
             ("GET", "/counts"): self._counts,
@@ -137,6 +142,13 @@ class Control:
     async def _policy(self, request: Request) -> Any:
         policy = _read(Policy, request)
         self._pdp.override(policy.tenant, policy.resource, policy.action, policy.decision)
+        return _DONE
+
+    async def _link(self, request: Request) -> Any:
+        state = _read(LinkState, request)
+        if state.link not in self._links:
+            raise _Wrong(404, f"link: {state.link!r} is none of {', '.join(self._links)}")
+        await self._links[state.link].become(state.away)
         return _DONE
 
     async def _set_sink(self, request: Request) -> Any:

@@ -18,6 +18,7 @@ from harness.doubles.defects import SLOW_MS, SLOW_SINK_MS, Defect
 from harness.doubles.holds import Holds
 from harness.doubles.http import Request
 from harness.doubles.ledger import Ledger
+from harness.doubles.links import LINKS, Link
 from harness.doubles.messages import Addresses
 from harness.doubles.pdp import Pdp
 from harness.doubles.recorder import Recorder
@@ -57,9 +58,13 @@ class Doubles:
         self._pdp = Pdp(self._recorder, claims, cookies, deadline_ms=pdp_deadline_ms)
         services = Services(self._recorder, claims, Ledger(defects), behaviours, holds, cookies)
         audit = Sink(self._recorder)
+        self._links = {
+            how: Link(self._pdp.ask, how, body_limit=_BODY_LIMIT, traffic=traffic) for how in LINKS
+        }
         commands = Control(
             recorder=self._recorder, behaviours=behaviours, holds=holds, pdp=self._pdp,
             services=services, sink=audit, traffic=traffic,
+            links=self._links,
         )  # fmt: skip
         self._certified = CertifiedPdp(defects)
         slow = Defect.SLOW in defects
@@ -90,15 +95,20 @@ class Doubles:
                     f"doubles: {name} cannot listen on {bind}:{fixed or 'a free port'} "
                     f"({error.strerror}); correct `doubles` in the target file"
                 ) from None
+        links = {
+            how: await link.open(place.bind, place.known_as) for how, link in self._links.items()
+        }
         self._certified.url = urls["certified"]
         self._pdp.bait_url = urls.pop("bait")
         urls["audit"] += sink.EVENTS
-        return Addresses(**urls)
+        return Addresses(**urls, pdp_links=links)
 
     async def close(self) -> None:
         """Give up what is in progress, recording it, and write the footer."""
         for port in self._ports.values():
             await port.close()
+        for link in self._links.values():
+            await link.close()
         self._recorder.close()
 
     def abandon(self) -> None:

@@ -19,6 +19,7 @@ class Addresses(Message, frozen=True, kw_only=True):
     audit: str
     control: str
     certified: str
+    pdp_links: dict[str, str] = {}
 
 
 class Registration(Message, frozen=True, kw_only=True):
@@ -82,6 +83,13 @@ class Policy(Message, frozen=True, kw_only=True):
     resource: str
     action: str
     decision: bool | None
+
+
+class LinkState(Message, frozen=True, kw_only=True):
+    """Whether an address of the PDP that can go away is away."""
+
+    link: str
+    away: bool
 
 
 class SinkState(Message, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, TerminatedEr
 
 from harness.contract.canaries import with_canaries
 from harness.contract.program import (
+    COMPENSATION,
     WORKFLOW_TYPE,
     Child,
     Node,
@@ -27,13 +28,25 @@ from harness.drive.case_run import Run
 from harness.drive.crash import crash_when_held, rules_in_force
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
-from harness.groups import CRASH
+from harness.groups import CALM, CRASH, GROUPS
 from harness.journal.records import Program, now
 from harness.program_file import file_of
-from harness.scenario import Cancel, Case, Redeliver, Revoke, Signal, Suite, Terminate, breaks
+from harness.scenario import (
+    Cancel,
+    Case,
+    PdpAway,
+    PdpBack,
+    Redeliver,
+    Revoke,
+    Signal,
+    Suite,
+    Terminate,
+    breaks,
+)
 
 OPEN_AT_ONCE = 40  # more would only wait for each other, and every measured gap with them
 STARTS_AT_ONCE = 16
+_LOOK_EVERY_S = 0.1
 
 
 def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
@@ -44,7 +57,7 @@ def runs_of(drive: Drive, suites: list[Suite]) -> list[Run]:
         for suite in suites
         for case in (*suite.cases, *_generated(drive, suite))
         if asked & set(case.feeds) and not case.needs & drive.lacks and _chosen(drive, case)
-        if breaks(case) <= set(drive.plan.allowed)
+        if breaks(case) <= set(drive.plan.allowed) and _has_worker(drive, case)
         for tenant in (drive.tenants if case.tenants == "all" else [drive.tenants[case.tenants]])
     ]
 
@@ -58,6 +71,14 @@ def _generated(drive: Drive, suite: Suite) -> tuple[Case, ...]:
         drive.plan.seed, frozenset(drive.plan.allowed), frozenset(drive.lacks)
     )
     return drawn
+
+
+def _has_worker(drive: Drive, case: Case) -> bool:
+    """Whether a worker can be told the group's own address of the PDP: not one that is external."""
+    if not GROUPS[case.group].pdp:
+        return True
+    queues = drive.tenants[0].task_queues
+    return queues.get(case.group, queues[CALM]) != queues[CALM]
 
 
 def _chosen(drive: Drive, case: Case) -> bool:
@@ -229,12 +250,37 @@ async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act:
         case Revoke(after_step=number):
             await _seen(drive, run, handle, number)
             await _revoke(drive, run, number)
+        case PdpAway(after_step=number):
+            await _seen(drive, run, handle, number)
+            await _link(drive, run, away=True)
+        case PdpBack():
+            await _tried_in_vain(drive, handle)
+            await _link(drive, run, away=False)
         case Cancel(after_step=number):
             await _seen(drive, run, handle, number)
             await drive.call("cancel", handle.cancel(), **run.about)
         case Terminate(after_step=number):
             await _seen(drive, run, handle, number)
             await drive.call("terminate", handle.terminate("conformance"), **run.about)
+
+
+async def _link(drive: Drive, run: Run, away: bool) -> None:
+    link = GROUPS[run.group].pdp
+    args = {"link": link, "away": away}
+    await drive.call("pdp-link", drive.doubles.link(link, away), args=args, **run.about)
+
+
+async def _tried_in_vain(drive: Drive, handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until a compensation of the run is being retried, or the run has ended."""
+    back = {f"{service}.{name}" for (service, _), name in COMPENSATION.items()}
+    deadline = asyncio.get_running_loop().time() + drive.plan.horizon_s
+    while asyncio.get_running_loop().time() < deadline:
+        told = (await handle.describe()).raw_description
+        retried = [p for p in told.pending_activities if p.activity_type.name in back]
+        ended = told.workflow_execution_info.HasField("close_time")
+        if ended or any(each.attempt > 1 for each in retried):
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)  # the engine has no event for a failed attempt
 
 
 async def _revoke(drive: Drive, run: Run, number: int) -> None:

@@ -210,13 +210,19 @@ class Platform:
                     for t in self.target.tenants
                 ]
             ),
-            "HARNESS_PDP_URL": self.doubles.pdp,
+            "HARNESS_PDP_URL": self._pdp_url(GROUPS[group].pdp),
             "HARNESS_PDP_DEADLINE_MS": str(PDP_DEADLINE_MS),
             "HARNESS_SERVICES_URL": self.doubles.services,
             "HARNESS_SERVICE_DEADLINE_MS": str(GROUPS[group].service_deadline_ms),
             "HARNESS_AUDIT_URL": self.doubles.audit,
             **environment(self.target.worker, os.environ),
         }
+
+    def _pdp_url(self, pdp: str) -> str:
+        assert self.doubles is not None
+        if "://" in pdp:
+            return pdp
+        return self.doubles.pdp_links[pdp] if pdp else self.doubles.pdp
 
     def _engine_env(self, address: str) -> dict[str, str]:
         env = {"TEMPORAL_ADDRESS": address}

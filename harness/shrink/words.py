@@ -6,7 +6,17 @@ import msgspec
 
 from harness.contract.program import Behaviour, Child, ContinueAsNew, Node, Step, Timer, Wait
 from harness.program_file import ProgramFile
-from harness.scenario import Cancel, KillWorker, Redeliver, Revoke, Script, Signal, Terminate
+from harness.scenario import (
+    Cancel,
+    KillWorker,
+    PdpAway,
+    PdpBack,
+    Redeliver,
+    Revoke,
+    Script,
+    Signal,
+    Terminate,
+)
 
 
 def in_words(file: ProgramFile) -> list[str]:
@@ -50,6 +60,10 @@ def _act(act: Script) -> str:
             return f"signal {name} with id {identity}"
         case Revoke(after_step=step):
             return f"revoke what step {step} was allowed, after its effect"
+        case PdpAway(after_step=step):
+            return f"the PDP goes away after step {step}"
+        case PdpBack():
+            return "the PDP comes back"
         case Cancel(after_step=step):
             return f"cancel after step {step}"
         case Terminate(after_step=step):

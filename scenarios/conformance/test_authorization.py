@@ -8,7 +8,7 @@ from harness.contract.pdp_modes import FAMILIES, MODES, Mode
 from harness.contract.program import Behaviour, Node, Retry, Wait, step
 from harness.groups import CRASH
 from harness.journal.records import Answer
-from harness.scenario import Act, Case, KillWorker, Revoke, Signal, Suite
+from harness.scenario import Act, Case, KillWorker, PdpAway, PdpBack, Revoke, Signal, Suite
 from scenarios.conformance.shapes import BUSINESS_FAILURE, QUICK, failing_at, steps
 
 SOON: Final = Retry(initial_ms=100)
@@ -200,6 +200,31 @@ OBLIGATION_CASES = (
         ],
     ),
 )
+# before any request: these workers know the PDP by an address of their own, which goes away
+LINK_CASES = (
+    *(
+        Case(
+            name=f"link-{link}",
+            feeds=("INV-PDP-3",),
+            group=f"pdp-{link}",
+            tenants=number,
+            script=(PdpAway(after_step=0), Signal(name="go", id=link), PdpBack()),
+            nodes=[
+                step(number, "before.{tenant}"),
+                Wait(signal="go"),
+                step(number + 1, "away.{tenant}", retry=QUICK),
+            ],
+        )
+        for number, link in enumerate(("refused", "silent"))
+    ),
+    Case(
+        name="link-unresolved",
+        feeds=("INV-PDP-3",),
+        group="pdp-unresolved",
+        tenants=0,
+        nodes=[step(2, "away.{tenant}", retry=QUICK)],
+    ),
+)
 SUITE = Suite(
     name="authorization",
     feeds=(
@@ -209,6 +234,7 @@ SUITE = Suite(
         "INV-PDP-13",
     ),
     cases=(
+        *LINK_CASES,
         *ROLLBACK_CASES,  # its retries take longest
         *MODE_CASES,
         *CLOSED_CASES,

@@ -865,3 +865,18 @@ def test_an_outage_longer_than_all_retries_of_a_compensation_shows_nothing() -> 
     plan = {(0, "compensation"): ["FM-20"] * 10, (1, "forward"): ["refuse"]}
     story.saga(nodes, feeds=IDS, case="too-long", plan=plan)
     assert "outlasted their retries" in lacks(story, PDP_11)
+
+
+def test_an_address_of_the_pdp_that_goes_away_must_have_been_away() -> None:
+    """An attempt of the history that no question arrived for was closed; else nothing was shown."""
+    story = told()
+    quick = Retry(initial_ms=10, max_attempts=2)
+    story.saga(
+        [step(0, "away", retry=quick)], feeds=IDS, case="link-unresolved",
+        group="pdp-unresolved", plan={(0, "forward"): ["FM-20", "FM-20"]},
+    )  # fmt: skip
+    assert "never away in link-unresolved forward" in lacks(story, PDP_3)
+    story.drop(Decision, saga_id="s-link-unresolved")
+    verdict = story.judge(PDP_3)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.figures["attempts_without_a_pdp"] == {"link-unresolved forward": 2}

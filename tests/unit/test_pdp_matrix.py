@@ -36,7 +36,7 @@ def test_every_mode_and_every_link_has_a_row() -> None:
 @EACH
 def test_a_row_says_how_and_what_is_not_driven_why(row: Row) -> None:
     assert bool(row.reason) == (row.how in ("idle", "absent", "unseen"))
-    assert bool(row.cases) == (row.how == "course")
+    assert bool(row.cases) == (row.how in ("course", "link"))
     assert bool(of(row)) == (row.how == "answer")
 
 
@@ -53,7 +53,7 @@ def test_each_answer_is_asked_in_both_directions(row: Row, direction: str) -> No
         assert any(resource.startswith(wanted) for resource in ASKED), (mode, answer)
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r.how == "course"], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [r for r in ROWS if r.cases], ids=lambda row: row.name)
 def test_each_course_is_driven_by_cases_that_feed_its_check(row: Row) -> None:
     driven = [*SUITE.cases, *SUITE.acts]
     for pattern in row.cases:

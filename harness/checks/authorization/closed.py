@@ -17,7 +17,9 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import CANCELED, TERMINATED, TIMED_OUT, Run, coverage, runs
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import named as named_effect
+from harness.checks.histories.saga import ended_runs
 from harness.contract.pdp_modes import MODES
+from harness.groups import GROUPS
 from harness.journal.records import Answer, Decision
 
 FALSE_ALLOW: Final = "FALSE_ALLOW"
@@ -53,12 +55,18 @@ def closed_on_every_error(evidence: Evidence) -> Finding:
         *judge.false_denies(),
         *_waits(decisions, deadline_ns),
     ]
-    lacks = [coverage(evidence, "INV-PDP-3").lacks, *_not_asked(decisions, judge.followed)]
+    links = dict(_links(evidence))
+    lacks = [
+        coverage(evidence, "INV-PDP-3").lacks,
+        *_not_asked(decisions, judge.followed),
+        *(f"the PDP was never away in {name}" for name, closed in links.items() if not closed),
+    ]
     modes = Counter(each.mode for each in decisions)
     figures: dict[str, Any] = {
         "questions": len(decisions),
         "failure_modes": len(_failure_modes(decisions, "forward")),
         "failure_modes_back": len(_failure_modes(decisions, "compensation")),
+        "attempts_without_a_pdp": links,
         "allows_not_judged": judge.not_judged,
         "redirects_followed": sum(map(followed_redirect, evidence.of(Decision))),
         "asked_by_mode": dict(sorted(modes.items())),
@@ -93,6 +101,26 @@ def _unasked(evidence: Evidence) -> Iterator[Broken]:
     for attempt, effects in done(evidence).items():
         if attempt[:2] in fed and attempt not in decided:
             yield Broken(FALSE_ALLOW, f"{named_effect(effects[0])}; the PDP was not reached")
+
+
+def _links(evidence: Evidence) -> Iterator[tuple[str, int]]:
+    """For each saga whose worker has a PDP address of its own, by case and direction, how many
+    attempts the history has for which no question arrived: they were closed."""
+    decided = asked(evidence)
+    ends = ended_runs(evidence)
+    for saga in coverage(evidence, "INV-PDP-3").ended:
+        pdp = GROUPS[saga.program.group].pdp if saga.program.group in GROUPS else ""
+        if not pdp:
+            continue
+        closed = dict.fromkeys(("forward",) if "://" in pdp else _DIRECTIONS, 0)
+        for run in ends[saga.tenant, saga.workflow_id]:
+            for activity in run.activities.values():
+                place = (saga.tenant, saga.saga_id, activity.step, activity.direction)
+                arrived = sum(attempt[:4] == place for attempt in decided)
+                if activity.direction in closed:
+                    closed[activity.direction] += max(0, activity.attempt - arrived)
+        for direction, attempts in closed.items():
+            yield f"{saga.program.case} {direction}", attempts
 
 
 def _waits(decisions: Iterable[Decision], deadline_ns: int) -> Iterator[Broken]:

@@ -145,6 +145,18 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("modes-timing-*", "modes-connection-*"),
     ),
     Mutant(
+        name="open-without-link",
+        expected=("INV-PDP-3",),
+        clause="FALSE_ALLOW",
+        defect="A PDP that cannot be reached at all is taken for an allow.",
+        breakage=broken_worker("open-without-answer"),
+        cases=("link-*",),
+        collateral={
+            "INV-PDP-1": "what no PDP was reached for has an effect without a decision",
+            "INV-PDP-2": "and a retry of it has none either",
+        },
+    ),
+    Mutant(
         name="compensation-open-without-answer",
         expected=("INV-PDP-3",),
         clause="FALSE_ALLOW",
