@@ -7,12 +7,14 @@ attempt of it asks the PDP once. An attempt was let through if a service receive
 
 from __future__ import annotations
 
+import base64
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.catalogue import Catalogue
 from harness.checks.authorization.attempts import Attempt, attempt_of
+from harness.contract.pdp_matrix import ROWS, Row
 from harness.contract.pdp_modes import MODES
 from harness.journal.records import Answer, Decision, Effect, Subject
 from reports.trial import Trial, number_in
@@ -22,6 +24,7 @@ POLICY = "policy"
 _REDIRECTED = " target"
 DIRECTIONS = ("forward", "compensation")
 _DEADLINE = "pdp_deadline_ms"
+_SHOWN_BYTES = 400
 _MARGIN = 1.5  # of the deadline: an exchange that lasts longer was not given up by the worker
 FALSE_ALLOW = "false allow"
 HUNG = "hung"
@@ -55,12 +58,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ModeRow:
-    """A failure mode; `may` is what a strict reader of the answer may conclude."""
+    """A failure mode; `may` is what a strict reader of the answer may conclude, `wire` the
+    beginning of what was sent, as it can be read."""
 
     mode: str
     description: str
     may: str
     cells: tuple[Cell | None, ...]
+    wire: str = ""
 
     @property
     def bad(self) -> bool:
@@ -79,6 +84,7 @@ class Matrix:
     tally: tuple[tuple[str, int], ...]
     asked: int
     redirects: int
+    numbers: tuple[Row, ...] = ROWS
 
     @property
     def bad(self) -> tuple[ModeRow, ...]:
@@ -134,7 +140,14 @@ def _mode_row(mode: str, decisions: Sequence[Decision], seen: _Seen) -> ModeRow:
     cells = tuple(
         _cell([d for d in decisions if d.direction == direction], seen) for direction in DIRECTIONS
     )
-    return ModeRow(mode, _DESCRIBED.get(mode, ""), _WORDS[may], cells)
+    wire = max((d.wire for d in decisions), key=len)
+    return ModeRow(mode, _DESCRIBED.get(mode, ""), _WORDS[may], cells, _readable(wire))
+
+
+def _readable(wire: str) -> str:
+    """Bytes as text: line ends as they are, what is not printable as an escape, cut short."""
+    text = base64.b64decode(wire)[:_SHOWN_BYTES].decode("latin-1").replace("\r\n", "\n")
+    return "".join(c if c == "\n" or " " <= c <= "~" else f"\\x{ord(c):02x}" for c in text)
 
 
 def _cell(decisions: Iterable[Decision], seen: _Seen) -> Cell | None:

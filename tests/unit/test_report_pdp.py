@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -104,3 +105,14 @@ def test_a_direction_that_was_not_met_is_empty_not_green() -> None:
 def test_ordinary_decisions_make_no_matrix() -> None:
     policy = [asked(mode="policy", answer=Answer.ALLOW)]
     assert matrices([Trial(from_records(policy), [])], load_catalogue()) == []
+
+
+def test_the_bytes_of_an_answer_can_be_read() -> None:
+    """Line ends stay; what cannot be printed is an escape."""
+    sent = base64.b64encode(b"HTTP/1.1 200 OK\r\n\r\n\xff<b>").decode()
+    (row,) = matrix(asked(wire=sent)).rows
+    assert row.wire == "HTTP/1.1 200 OK\n\n\\xff<b>"
+
+
+def test_every_number_is_told() -> None:
+    assert [row.number for row in matrix(asked()).numbers] == list(range(1, 65))
