@@ -274,6 +274,7 @@ def test_a_clause_that_no_mutant_kills_is_told() -> None:
     assert (proof.killed, proof.by_clause) == (("m",), {"late": ("m",)})
     assert (proof.unproved, proof.gaps) == (("lost",), ("lost",))
     matrix = Matrix(rows=(), seconds=1, proofs=(proof,))
+    assert matrix.exit_code == EXIT_FAIL
     assert "not killed by any mutant: INV-PDP-1 clause lost" in as_text(matrix)
     assert as_json(matrix)["checks"] == [
         {
@@ -290,6 +291,7 @@ def test_a_reason_can_be_declared_for_a_clause_that_no_mutant_can_kill() -> None
     why = {"INV-PDP-1": {"lost": "of course"}}
     (proof,) = proofs_of([row_of(mutant(), [judged], 1.0)], ["INV-PDP-1"], why)
     assert (proof.unproved, proof.gaps) == (("lost",), ())
+    assert Matrix(rows=(), seconds=1, proofs=(proof,)).exit_code == EXIT_PASS
 
 
 def test_a_clause_that_is_red_as_declared_collateral_has_been_seen_red() -> None:
