@@ -95,6 +95,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Errors and obligations in the context of an allow are ignored.",
         breakage=broken_worker("any-context"),
         cases=("modes-context-*",),
+        collateral={"INV-PDP-8": "an obligation is context that is ignored"},
     ),
     Mutant(
         name="decision-searched",

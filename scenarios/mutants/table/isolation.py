@@ -65,6 +65,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         collateral={
             "INV-ISO-1": "it is one namespace",
             **{id_: why for id_, why in ONE_NAMESPACE.items() if id_ != "INV-ISO-8"},
+            "INV-AUD-7": "two tenants report the runs of one namespace",
             **MIXED_EVENTS,
         },
     ),
@@ -187,7 +188,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
                 "question-by-saga-id",
                 "PDP requests",
                 "A module global keeps what is asked of the PDP, for all tenants.",
-                {},
+                {"INV-PDP-6": "one tenant's question is asked for another's step"},
             ),
             (
                 "one-cookie-jar",
