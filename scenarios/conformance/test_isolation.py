@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.contract.program import Child, ContinueAsNew, SagaProgram, Wait, step
+from harness.contract.program import Child, ContinueAsNew, SagaProgram, Timer, Wait, step
 from harness.scenario import Act, Case, Signal, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
@@ -24,6 +24,17 @@ TWINS = tuple(
         script=(Signal(name="go", id=f"go-{number}-{{canary:signal-id}}-{{tenant}}"),),
     )
     for number in range(8)
+)
+# a saga of seconds in every tenant: the worker turns from one to the other again and again, however
+# late the engine hands out the first task of one of them
+TURNS = Case(
+    name="twin-turns",
+    feeds=("INV-ISO-9",),
+    nodes=[
+        node
+        for number in range(12)
+        for node in (step(number, f"turn-{number}.{{tenant}}"), Timer(duration_ms=250))
+    ],
 )
 # ids that carry canaries too: nothing of them is meant to be the same in two tenants
 OWN_IDS = (
@@ -63,6 +74,7 @@ SUITE = Suite(
         "INV-ISO-15",
     ),
     cases=(
+        TURNS,
         *TWINS,
         *OWN_IDS,
         Case(name="twin-undone", feeds=("INV-ISO-8",), nodes=failing_at(3, 2)),
