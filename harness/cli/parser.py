@@ -59,6 +59,7 @@ _COMMANDS = (
     "load",
     "chaos",
     "shrink",
+    "replay",
     "recheck",
     "report",
     "mutants",
@@ -85,6 +86,7 @@ def _build() -> _Parser:
     _load(commands)
     _chaos(commands)
     _shrink(commands)
+    _replay(commands)
     _recheck(commands)
     _report(commands)
     _mutants(commands)
@@ -247,6 +249,72 @@ def _chaos(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrival plan")
     _running(parser)
+
+
+def _replay(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "replay",
+        "judge a new build against recorded histories, without a cluster",
+        """\
+        Replays recorded histories with a new build of the workflow code and compares every
+        command it answers with what was recorded. With --worker the unmodified worker, in any
+        language, is served over the wire; with --workflows Python code runs in process, where
+        static rules and changed surroundings are tried as well.""",
+    )
+    parser.add_argument(
+        "--histories",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="JSON histories (temporal workflow show --output json), or a trial of the harness",
+    )
+    parser.add_argument("--worker", default="", metavar="COMMAND", help="how the worker is started")
+    parser.add_argument(
+        "--workflows", default="", metavar="MODULE", help="the Python module of the workflows"
+    )
+    parser.add_argument(
+        "--cwd", type=Path, default=Path(), metavar="DIR", help="where worker or module lies"
+    )
+    parser.add_argument(
+        "--namespace",
+        default="default",
+        metavar="NAME",
+        help="of histories that do not know theirs (default: default)",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=("both", "warm", "cold"),
+        default="both",
+        help="with --worker: as a worker that has the run in its cache, as one that begins anew "
+        "at every task, or both (default)",
+    )
+    parser.add_argument(
+        "--at-once", type=int, default=32, metavar="N", help="histories at the same time"
+    )
+    parser.add_argument(
+        "--ready-within",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="seconds within which the worker polls (default: 30)",
+    )
+    parser.add_argument(
+        "--task-within",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds for one workflow task (default: 10)",
+    )
+    parser.add_argument(
+        "--logs", type=Path, metavar="DIR", help="keep what the worker prints in this folder"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "sarif"),
+        default="text",
+        help="for people, for programs, or (with --workflows) for code review",
+    )
 
 
 def _recheck(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -25,7 +25,8 @@ from harness.journal.read import read_segments
 from harness.journal.records import Difference, Ending, History, Replay, now
 from harness.journal.write import SegmentWriter
 from harness.replay.capture import Captured, CapturingRunner
-from harness.replay.compare import ERROR, Own, compare, unknown_kinds
+from harness.replay.compare import Own, compare, unknown_kinds
+from harness.replay.verdicts import ERROR
 
 NOTHING = Captured("", "")
 

@@ -8,16 +8,14 @@ k-th event of that kind. Values are compared decoded, never as bytes. What the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.journal.records import Difference
 from harness.replay.capture import Command
-
-ERROR: Final = "error"
-INFO: Final = "info"  # legal evolution: shown, never red
+from harness.replay.decoded import PATCHES, as_text, failure_of, mapped, seconds, short, values
+from harness.replay.verdicts import ERROR, INFO
 
 Read = Callable[[Any, "Own"], Any]
 
@@ -69,31 +67,6 @@ class Pair:
     recorded: Callable[[Any], bool] = lambda _: True
 
 
-def values(payloads: Iterable[Any]) -> list[Any]:
-    """Payloads as decoded values; one that is not JSON as its encoding and bytes."""
-    return [_value(payload) for payload in payloads]
-
-
-def _value(payload: Any) -> Any:
-    encoding = payload.metadata.get("encoding", b"").decode()
-    if encoding == "json/plain":
-        return json.loads(payload.data)
-    return None if encoding == "binary/null" else {"encoding": encoding, "hex": payload.data.hex()}
-
-
-def _failure(failure: Any) -> dict[str, Any]:
-    info = failure.application_failure_info
-    return {"type": info.type, "details": values(info.details.payloads)}
-
-
-def _map(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _value(payload) for key, payload in sorted(fields.items())}
-
-
-def _seconds(duration: Any) -> float:
-    return float(duration.seconds + duration.nanos / 1e9)
-
-
 def _same(name: str, *, only_if_said: bool = False) -> Attribute:
     return Attribute(
         name,
@@ -116,21 +89,19 @@ _TARGET: Final = (
         lambda e, own: e.namespace or own.namespace,
     ),
 )
-# What the SDK writes by itself when code asks for a patch.
-_PATCHES: Final = "TemporalChangeVersion"
 
 
 def _labels(attributes: Any) -> dict[str, Any]:
     fields = dict(attributes.search_attributes.indexed_fields)
-    fields.pop(_PATCHES, None)
-    return _map(fields)
+    fields.pop(PATCHES, None)
+    return mapped(fields)
 
 
 def _timeout(name: str) -> Attribute:
     return Attribute(
         name,
-        lambda c, _: _seconds(getattr(c, name)),
-        lambda e, _: _seconds(getattr(e, name)),
+        lambda c, _: seconds(getattr(c, name)),
+        lambda e, _: seconds(getattr(e, name)),
         INFO,
         only_if_said=True,
     )
@@ -140,9 +111,9 @@ def _retry(c: Any, _: Own) -> Any:
     policy = c.retry_policy
     return (
         (
-            _seconds(policy.initial_interval),
+            seconds(policy.initial_interval),
             policy.backoff_coefficient,
-            _seconds(policy.maximum_interval),
+            seconds(policy.maximum_interval),
             policy.maximum_attempts,
             sorted(policy.non_retryable_error_types),
         )
@@ -184,8 +155,8 @@ PAIRS: Final[Mapping[str, Pair]] = {
         (
             Attribute(
                 "start_to_fire_timeout",
-                lambda c, _: _seconds(c.start_to_fire_timeout),
-                lambda e, _: _seconds(e.start_to_fire_timeout),
+                lambda c, _: seconds(c.start_to_fire_timeout),
+                lambda e, _: seconds(e.start_to_fire_timeout),
             ),
         ),
     ),
@@ -208,7 +179,7 @@ PAIRS: Final[Mapping[str, Pair]] = {
             _RETRY,
             _same("cron_schedule"),
             _same("parent_close_policy", only_if_said=True),
-            Attribute("memo", lambda c, _: _map(c.memo), lambda e, _: _map(e.memo.fields)),
+            Attribute("memo", lambda c, _: mapped(c.memo), lambda e, _: mapped(e.memo.fields)),
         ),
     ),
     "continue_as_new_workflow_execution": Pair(
@@ -223,8 +194,8 @@ PAIRS: Final[Mapping[str, Pair]] = {
             _QUEUE,
             Attribute(
                 "memo",
-                lambda c, _: _map(c.memo),
-                lambda e, _: _map(e.memo.fields),
+                lambda c, _: mapped(c.memo),
+                lambda e, _: mapped(e.memo.fields),
                 only_if_said=True,  # else it is carried on
             ),
         ),
@@ -239,7 +210,11 @@ PAIRS: Final[Mapping[str, Pair]] = {
     ),
     "fail_workflow_execution": Pair(
         "workflow_execution_failed",
-        (Attribute("failure", lambda c, _: _failure(c.failure), lambda e, _: _failure(e.failure)),),
+        (
+            Attribute(
+                "failure", lambda c, _: failure_of(c.failure), lambda e, _: failure_of(e.failure)
+            ),
+        ),
     ),
     "cancel_workflow_execution": Pair("workflow_execution_canceled", ()),
     "request_cancel_activity": Pair("activity_task_cancel_requested", ()),
@@ -265,15 +240,15 @@ PAIRS: Final[Mapping[str, Pair]] = {
     "upsert_workflow_search_attributes": Pair(
         "upsert_workflow_search_attributes",
         (Attribute("search_attributes", lambda c, _: _labels(c), lambda e, _: _labels(e)),),
-        recorded=lambda e: set(e.search_attributes.indexed_fields) != {_PATCHES},
+        recorded=lambda e: set(e.search_attributes.indexed_fields) != {PATCHES},
     ),
     "modify_workflow_properties": Pair(
         "workflow_properties_modified",
         (
             Attribute(
                 "memo",
-                lambda c, _: _map(c.upserted_memo.fields),
-                lambda e, _: _map(e.upserted_memo.fields),
+                lambda c, _: mapped(c.upserted_memo.fields),
+                lambda e, _: mapped(e.upserted_memo.fields),
             ),
         ),
     ),
@@ -359,12 +334,12 @@ def _attributes(
         recorded = each.event(attributes, own)
         if each.only_if_said and not replayed:
             continue
-        if _text(replayed) != _text(recorded):  # by value, 1 and true would be the same
+        if as_text(replayed) != as_text(recorded):  # by value, 1 and true would be the same
             yield Difference(
                 event_id=event.event_id,
                 attribute=f"{pair.event}.{each.name}",
-                recorded=_short(recorded),
-                replayed=_short(replayed),
+                recorded=short(recorded),
+                replayed=short(replayed),
                 severity=each.severity,
             )
 
@@ -381,12 +356,3 @@ def _count(kind: str, issued: list[Any], recorded: list[Any]) -> list[Difference
             severity=ERROR,
         )
     ]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-
-
-def _short(value: Any) -> str:
-    text = _text(value)
-    return text if len(text) <= 300 else text[:297] + "..."
