@@ -322,7 +322,11 @@ class Replay(Record, frozen=True, kw_only=True, tag="replay"):
 
 
 class SourceFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A forbidden name that workflow code reaches; `certain` is false where it only may."""
+    """What a rule forbids and workflow code reaches; `certain` is false where it only may.
+
+    Then `through` is the method of an unknown object by whose name it was reached. `reviewed` is
+    the reason that a comment in the code gives for it.
+    """
 
     rule: str
     file: str
@@ -330,6 +334,21 @@ class SourceFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     where: str
     uses: str
     certain: bool
+    through: str = ""
+    reviewed: str = ""
+
+
+class PatchCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place where workflow code asks for a patch: `call` is patched or deprecate_patch.
+
+    An empty `id` is one that is computed. `workflow` is the class that reaches it.
+    """
+
+    id: str
+    call: str
+    file: str
+    line: int
+    workflow: str
 
 
 class SourceScan(Record, frozen=True, kw_only=True, tag="source"):
@@ -337,7 +356,8 @@ class SourceScan(Record, frozen=True, kw_only=True, tag="source"):
 
     `classes` are its workflows, `functions` counts the pieces of code they reach, `files` are what
     was read with its SHA-256. `outside` are packages that were not read, `unfollowed` code that
-    cannot be followed.
+    cannot be followed. `setup` is the module in which the worker is set up (empty: not known, or
+    no worker is made there), `patches` are the places where a patch is asked for.
     """
 
     workflows: str
@@ -347,6 +367,8 @@ class SourceScan(Record, frozen=True, kw_only=True, tag="source"):
     findings: list[SourceFinding] = []
     outside: list[str] = []
     unfollowed: list[str] = []
+    setup: str = ""
+    patches: list[PatchCall] = []
 
 
 class Gauge(Record, frozen=True, kw_only=True, tag="gauge"):

@@ -13,7 +13,8 @@ class Breakage:
 
     `worker` and `exporter` are commands, `doubles` names of the doubles' defects, `engine` dynamic
     config, `drive` names of defects of the starter that the drive plays, `tenants` what the
-    deployment gives a tenant instead of its own: namespace, task_queue.
+    deployment gives a tenant instead of its own: namespace, task_queue. `workflows` is the module
+    that is read and replayed, `setup` the one in which the worker's set-up is read.
     """
 
     worker: tuple[str, ...] = ()
@@ -22,6 +23,7 @@ class Breakage:
     engine: Mapping[str, Any] = field(default_factory=dict)
     drive: tuple[str, ...] = ()
     workflows: str = ""
+    setup: str = ""
     tenants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

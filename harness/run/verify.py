@@ -8,7 +8,6 @@ import importlib.metadata
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from harness.checks.table import TABLE
 from harness.errors import DriveError, UnavailableError
@@ -18,15 +17,14 @@ from harness.platform.platform import Platform
 from harness.run.conduct import Arm, Ended, conduct, timed
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
+from harness.run.source import module_of, record_scan, record_worker, suffices
 from harness.scenario import not_allowed
-from harness.source import scan
 from harness.target.model import environment
 from harness.trial import Trial
 
 REPLAY_DEADLINE_S = 300.0
 PARTS = 2  # processes that replay side by side
 REPLAYED = frozenset({"INV-DET-1", "INV-DET-2"})
-SCANNED = frozenset({"INV-PDP-13"})
 
 
 def verify(request: Request) -> Ended:
@@ -38,13 +36,18 @@ def conformance(request: Request) -> Arm:
     """The arm that a request asks for."""
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
+        if suffices(request):
+            request.progress("reading the workflow code")
+            record_worker(request, platform)
+            record_scan(request, platform)
+            return {}
         request.progress("starting the engine and the doubles")
         with timed(platform, "set-up: engine and doubles"):
             await asyncio.gather(platform.start_engine(), platform.start_doubles())
         drive = await start_drive(request, platform, trial, children)
         with timed(platform, "drive: all of it"):
             await serve(request, platform, drive)
-        _scan(request, platform)
+        record_scan(request, platform)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         return _not_driven(request) | await _replay(request, platform, trial, children)
@@ -78,20 +81,12 @@ def _not_driven(request: Request) -> dict[str, str]:
     return reasons
 
 
-def _scan(request: Request, platform: Platform) -> None:
-    """Read the workflow code, if an ID asks for it and the target says where it is."""
-    module = request.breakage.workflows or request.target.worker.workflows
-    if module and SCANNED & set(request.asked):
-        with timed(platform, "source: workflow code read"):
-            platform.record(scan(module, Path(request.target.worker.cwd or ".")))
-
-
 async def _replay(
     request: Request, platform: Platform, trial: Trial, children: Children
 ) -> dict[str, str]:
     """Replay the recorded histories, if a determinism ID is asked; says what could not be done."""
     asked = REPLAYED & set(request.asked)
-    module = request.breakage.workflows or request.target.worker.workflows
+    module = module_of(request)
     if not asked:
         return {}
     if not module:

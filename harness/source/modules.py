@@ -17,7 +17,8 @@ _MOST_HOPS: Final = 20  # of names that stand for names
 class Module:
     """One module. `names` maps its global names to what they stand for, as dotted names.
 
-    `values` are the expressions that its global variables are set to.
+    `values` are the expressions that its global variables are set to, `body` all its statements,
+    `reviewed` the lines whose comment says why they are safe, and the reason.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Module:
     functions: dict[str, Function] = field(default_factory=dict)
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     values: dict[str, list[ast.expr]] = field(default_factory=dict)
+    body: list[ast.stmt] = field(default_factory=list)
+    reviewed: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class Project:
             path=shown,
             sha256=hashlib.sha256(source).hexdigest(),
             is_package=path.name == "__init__.py",
+            body=tree.body,
+            reviewed=_reviewed(source),
         )
         for statement in executed(tree.body):
             self._define(module, statement)
@@ -134,6 +139,19 @@ class Project:
             if module is not None:
                 return module, parts[length:]
         return None
+
+
+def _reviewed(source: bytes) -> dict[int, str]:
+    """By line: the reason of a comment `# replay-safe: reason`, which covers its own line.
+
+    On a line of its own it covers the next one.
+    """
+    found = {}
+    for number, line in enumerate(source.decode(errors="replace").splitlines(), 1):
+        before, mark, reason = line.partition("# replay-safe:")
+        if mark and reason.strip():
+            found[number if before.strip() else number + 1] = reason.strip()
+    return found
 
 
 def executed(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

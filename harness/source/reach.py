@@ -1,9 +1,10 @@
 """What workflow classes can reach through the project's own code.
 
-Calls of the project's own functions, of methods on `self`, and references to own functions and
-global values are followed for certain. A method called on any other object is followed into every
-own class that has one of that name, and what is found there is only *possible*. What is handed to
-the SDK by reference (an activity, a child workflow) is not called by the workflow.
+Calls of the project's own functions, of methods on `self` and on objects whose own class is seen
+where they are made, and references to own functions and global values are followed for certain. A
+method called on any other object is followed into every own class that has one of that name, and
+what is found there is only *possible*. What is handed to the SDK by reference (an activity, a child
+workflow) is not called by the workflow.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _WORKFLOW = "temporalio.workflow.defn"
 class Code:
     """A piece of code that workflow code may run: a function's body, or a global's value.
 
-    `owner` is the class that `self` is an instance of, as far as is known.
+    `owner` is the class that `self` is an instance of, as far as is known. `through` is the name of
+    the method by which code was reached that only may be run.
     """
 
     module: Module
@@ -31,6 +33,7 @@ class Code:
     node: ast.AST
     owner: Symbol | None
     certain: bool
+    through: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,15 @@ class Reach:
         self._project = project
         self._seen: dict[int, bool] = {}  # by node: whether it was reached for certain
         self._todo: list[Code] = []
-        self._methods: dict[str, bool] = {}  # called on objects of unknown class: for certain?
+        self._methods: set[str] = set()  # called on objects of unknown class
 
     def walk(self, classes: list[Symbol]) -> None:
         """Follow every method of these classes, then what methods of unknown objects may be."""
         for each in classes:
-            for base in self._line(each):
+            for base in self.line(each):
                 for function in _functions(base.module.classes[base.name]):
-                    self._add(base.module, f"{base.name}.{function.name}", function, each, True)
+                    shown = f"{base.name}.{function.name}"
+                    self._add(Code(base.module, shown, function, each, True))
         self._drain()
         while self._possible():
             self._drain()
@@ -83,15 +87,16 @@ class Reach:
                 return True
         return False
 
-    def _line(self, symbol: Symbol) -> Iterator[Symbol]:
+    def line(self, symbol: Symbol) -> Iterator[Symbol]:
         """A class and its bases, as far as they are the project's own."""
         yield symbol
         for base in symbol.module.classes[symbol.name].bases:
-            found = self._own(meaning(base, symbol.module), symbol.module)
+            found = self.own(meaning(base, symbol.module), symbol.module)
             if found is not None and found.name in found.module.classes:
-                yield from self._line(found)
+                yield from self.line(found)
 
-    def _own(self, dotted: str, module: Module) -> Symbol | None:
+    def own(self, dotted: str, module: Module) -> Symbol | None:
+        """The project's own symbol that a dotted name of a module stands for."""
         if not dotted:
             return None
         head = dotted.split(".")[0]
@@ -99,16 +104,16 @@ class Reach:
             return Symbol(module, head)
         return self._project.symbol(dotted)
 
-    def _add(
-        self, module: Module, name: str, node: ast.AST, owner: Symbol | None, certain: bool
-    ) -> None:
-        known = self._seen.get(id(node))
-        if known or known is certain:
+    def _add(self, code: Code) -> None:
+        known = self._seen.get(id(code.node))
+        if known or known is code.certain:
             return
-        if isinstance(node, Function) and self._has_decorator(module, node, _ACTIVITY):
+        if isinstance(code.node, Function) and self._has_decorator(
+            code.module, code.node, _ACTIVITY
+        ):
             return
-        self._seen[id(node)] = certain
-        self._todo.append(Code(module, name, node, owner, certain))
+        self._seen[id(code.node)] = code.certain
+        self._todo.append(code)
 
     def _drain(self) -> None:
         while self._todo:
@@ -122,43 +127,91 @@ class Reach:
             for name, node in module.classes.items():
                 for function in _functions(node):
                     if function.name in self._methods:
+                        shown = f"{name}.{function.name}"
                         owner = Symbol(module, name)
-                        self._add(module, f"{name}.{function.name}", function, owner, False)
+                        through = function.name
+                        self._add(Code(module, shown, function, owner, False, through))
         return bool(self._todo)
 
     def _read(self, code: Code) -> None:
-        local = _Locals(code)
+        local = Locals(code)
         for default in local.defaults:
             self._name(code, default, local)
         for node in local.references:
             root = _root(node)
             if root == "self" and code.owner is not None:
-                self._method(code, node)
+                self._of_self(code, node)
             elif root in local.names:
-                self._by_name(node, code)
+                self._of_local(code, node, local)
             elif root:
                 self._name(code, node, local)
             else:
-                self._by_name(node, code)
+                self._of_result(code, node, local)
 
-    def _method(self, code: Code, node: ast.AST) -> None:
+    def _of_self(self, code: Code, node: ast.AST) -> None:
+        """A method of the class itself, or of an object that one of its attributes holds."""
         assert code.owner is not None
-        names = _chain(node)[1:]
-        for base in self._line(code.owner):
+        names = chain(node)[1:]
+        if names and self._method(code, code.owner, names[0]):
+            return
+        held = self._held(code.owner, names[0]) if len(names) > 1 else None
+        if held is None or not self._method(code, held, names[1]):
+            self._by_name(node)
+
+    def _of_local(self, code: Code, node: ast.AST, local: Locals) -> None:
+        names = chain(node)
+        known = self._class_of(local.assigned.get(names[0], []), code.module, local.imports)
+        if known is None or len(names) < 2 or not self._method(code, known, names[1]):
+            self._by_name(node)
+
+    def _of_result(self, code: Code, node: ast.AST, local: Locals) -> None:
+        if not isinstance(node, ast.Attribute):
+            return
+        known = self._class_of([node.value], code.module, local.imports)
+        if known is None or not self._method(code, known, node.attr):
+            self._by_name(node)
+
+    def _method(self, code: Code, owner: Symbol, name: str) -> bool:
+        """Follow a method of an own class; whether there is one."""
+        for base in self.line(owner):
             for function in _functions(base.module.classes[base.name]):
-                if names[:1] == [function.name]:
-                    name = f"{base.name}.{function.name}"
-                    self._add(base.module, name, function, code.owner, code.certain)
-                    return
-        self._by_name(node, code)
+                if name == function.name:
+                    shown = f"{base.name}.{function.name}"
+                    self._add(Code(base.module, shown, function, owner, code.certain, code.through))
+                    return True
+        return False
 
-    def _by_name(self, node: ast.AST, code: Code) -> None:
+    def _held(self, owner: Symbol, attribute: str) -> Symbol | None:
+        """The own class of an object that a class keeps in an attribute of `self`."""
+        for base in self.line(owner):
+            for function in _functions(base.module.classes[base.name]):
+                for node in ast.walk(function):
+                    if (
+                        isinstance(node, ast.Assign)
+                        and any(chain(target) == ["self", attribute] for target in node.targets)
+                        and (found := self._class_of([node.value], base.module, {}))
+                    ):
+                        return found
+        return None
+
+    def _class_of(
+        self, values: list[ast.expr], module: Module, local: dict[str, str]
+    ) -> Symbol | None:
+        """The own class whose instance an expression makes, if all of them agree."""
+        found = set()
+        for value in values:
+            called = meaning(value.func, module, local) if isinstance(value, ast.Call) else ""
+            own = self.own(called, module)
+            found.add(own if own and own.name in own.module.classes else None)
+        return found.pop() if len(found) == 1 else None
+
+    def _by_name(self, node: ast.AST) -> None:
         if isinstance(node, ast.Attribute):
-            self._methods.setdefault(node.attr, code.certain)
+            self._methods.add(node.attr)
 
-    def _name(self, code: Code, node: ast.AST, local: _Locals) -> None:
+    def _name(self, code: Code, node: ast.AST, local: Locals) -> None:
         dotted = meaning(node, code.module, local.imports)
-        own = self._own(dotted, code.module)
+        own = self.own(dotted, code.module)
         if own is None and self._project.module(dotted) is not None:
             return  # a module of ours by itself
         if own is None:
@@ -166,17 +219,23 @@ class Reach:
             self.uses.append(Use(code, dotted, line))
             return
         module, name = own.module, own.name
+        attribute = node.attr if isinstance(node, ast.Attribute) else ""
         if name in module.functions:
-            self._add(module, name, module.functions[name], None, code.certain)
+            self._add(Code(module, name, module.functions[name], None, code.certain, code.through))
         elif name in module.classes:
-            for base in self._line(own):
+            for base in self.line(own):
                 for function in _functions(base.module.classes[base.name]):
                     if function.name.startswith("__"):
-                        shown = f"{base.name}.{function.name}"
-                        self._add(base.module, shown, function, own, code.certain)
-            self._by_name(node, code)
-        for value in module.values.get(name, ()):
-            self._add(module, name, value, None, code.certain)
+                        self._method(code, own, function.name)
+            if not self._method(code, own, attribute):
+                self._by_name(node)
+        values = module.values.get(name, [])
+        for value in values:
+            self._add(Code(module, name, value, None, code.certain, code.through))
+        if values and attribute and attribute != name:
+            known = self._class_of(values, module, {})
+            if known is None or not self._method(code, known, attribute):
+                self._by_name(node)
 
 
 def _defines(module: Module, name: str) -> bool:
@@ -187,7 +246,7 @@ def _functions(node: ast.ClassDef) -> Iterator[Function]:
     return (each for each in node.body if isinstance(each, Function))
 
 
-def _chain(node: ast.AST) -> list[str]:
+def chain(node: ast.AST) -> list[str]:
     """`a.b.c` as its parts; empty where it does not begin with a name."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -197,23 +256,24 @@ def _chain(node: ast.AST) -> list[str]:
 
 
 def _root(node: ast.AST) -> str:
-    chain = _chain(node)
-    return chain[0] if chain else ""
+    names = chain(node)
+    return names[0] if names else ""
 
 
 def meaning(node: ast.AST, module: Module, local: dict[str, str] | None = None) -> str:
     """The dotted name that an expression stands for; empty if it is no name."""
-    chain = _chain(node)
-    if not chain:
+    names = chain(node)
+    if not names:
         return ""
-    head = (local or {}).get(chain[0]) or module.names.get(chain[0], chain[0])
-    return ".".join([head, *chain[1:]])
+    head = (local or {}).get(names[0]) or module.names.get(names[0], names[0])
+    return ".".join([head, *names[1:]])
 
 
-class _Locals(ast.NodeVisitor):
+class Locals(ast.NodeVisitor):
     """The references in a piece of code, its local names and its local imports.
 
-    `defaults` are names that parameters default to: they are looked up outside.
+    `defaults` are names that parameters default to: they are looked up outside. `assigned` are the
+    expressions that local names are set to.
     Annotations are not evaluated, and arguments of the SDK's calls that are bare references are
     handed over, not called.
     """
@@ -222,6 +282,7 @@ class _Locals(ast.NodeVisitor):
         self.references: list[ast.AST] = []
         self.defaults: list[ast.AST] = []
         self.names: set[str] = set()
+        self.assigned: dict[str, list[ast.expr]] = {}
         self.imports: dict[str, str] = {}
         self._module = code.module
         if isinstance(code.node, Function):
@@ -237,7 +298,7 @@ class _Locals(ast.NodeVisitor):
         given += [each for each in (arguments.vararg, arguments.kwarg) if each]
         self.names |= {each.arg for each in given}
         for default in (*arguments.defaults, *arguments.kw_defaults):
-            if default is not None and _chain(default):
+            if default is not None and chain(default):
                 self.defaults.append(default)
             elif default is not None:
                 self.visit(default)
@@ -267,7 +328,15 @@ class _Locals(ast.NodeVisitor):
         self._parameters(node.args)
         self.visit(node.body)
 
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                self.assigned.setdefault(target.id, []).append(node.value)
+        self.generic_visit(node)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if isinstance(node.target, ast.Name) and node.value is not None:
+            self.assigned.setdefault(node.target.id, []).append(node.value)
         self.visit(node.target)
         if node.value is not None:
             self.visit(node.value)
@@ -297,7 +366,7 @@ class _Locals(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self.references.append(node)
-        if not _chain(node):
+        if not chain(node):
             self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -305,5 +374,5 @@ class _Locals(ast.NodeVisitor):
         to_sdk = meaning(node.func, self._module, self.imports).startswith(f"{_SDK}.")
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
         for each in given:
-            if not (to_sdk and _chain(each)):
+            if not (to_sdk and chain(each)):
                 self.visit(each)

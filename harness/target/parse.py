@@ -87,6 +87,7 @@ def reference_target() -> Target:
         ),
         declared={
             "key_memory_hours": KEY_MEMORY_HOURS,
+            "passthrough_modules": ["scenarios.reference.program"],
             "audit_family": "required",
             "tamper_evidence": "hash_chain",
         },

@@ -8,6 +8,11 @@ from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import APPLIED_TWICE, STUCK, broken_worker, replayed
 
+CLIENT_REACHED: Final = {
+    "INV-DET-5": "a client of the network is no business of workflow code",
+    "INV-DET-6": "the client passes through the sandbox",
+}
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="revoke-unasked",
@@ -210,6 +215,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="a PDP client is reached from workflow code",
         defect="The workflow code asks the PDP itself before each step.",
         breakage=replayed("asks_itself"),
+        collateral=CLIENT_REACHED,
     ),
     Mutant(
         name="workflow-asks-elsewhere",
@@ -217,6 +223,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="a PDP client is reached from workflow code",
         defect="The workflow code asks the PDP in a helper of another module.",
         breakage=replayed("asks_elsewhere"),
+        collateral=CLIENT_REACHED,
     ),
     Mutant(
         name="pdp-blind",

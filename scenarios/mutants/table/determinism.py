@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from harness.mutant import Mutant
+from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import STUCK, broken_worker, replayed
+
+
+def _read(name: str, module: str, clause: str, defect: str, **fields: Any) -> Mutant:
+    """Code that breaks a static rule: it is read, and nothing is started."""
+    return Mutant(
+        name=name,
+        expected=("INV-DET-5",),
+        clause=clause,
+        defect=defect,
+        breakage=replayed(module),
+        **fields,
+    )
+
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -83,4 +97,77 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("plain", "timers", "signals"),
         parameters=STUCK,
     ),
-)
+    _read(
+        "chance-in-a-helper", "by_chance", "chance",
+        "A helper of the workflow code throws dice.",
+    ),
+    _read(
+        "clock-read", "by_clock", "the machine's clock",
+        "The workflow code asks what time it is.",
+    ),
+    _read(
+        "variable-read", "by_environment", "the process's environment",
+        "The workflow code asks for a variable of its process.",
+    ),
+    _read("file-read", "by_file", "files or programs", "The workflow code reads a file."),
+    _read(
+        "thread-started", "by_thread", "threads or processes",
+        "The workflow code has a thread work for it.",
+    ),
+    _read(
+        "network-used", "asks_itself", "the network",
+        "The workflow code opens a connection.",
+        collateral={
+            "INV-PDP-13": "by such a connection a PDP is asked",
+            "INV-DET-6": "the client passes through the sandbox",
+        },
+    ),
+    _read(
+        "first-task-taken", "by_first_done", "asyncio that is not deterministic",
+        "The workflow code takes tasks in the order in which asyncio finds them done.",
+    ),
+    _read(
+        "set-iterated", "by_set_order", "the order of a set",
+        "The workflow code walks through a set of words.",
+    ),
+    _read(
+        "hash-taken", "by_hash", "a hash or an address",
+        "The workflow code looks at the hash of a word.",
+    ),
+    _read(
+        "module-counts", "by_count", "state of a module",
+        "The workflow code counts in a dict of its module.",
+    ),
+    _read(
+        "timer-not-awaited", "not_awaited", "a coroutine that is not awaited",
+        "The workflow code makes a timer and does not await it.",
+    ),
+    Mutant(
+        name="runner-without-sandbox",
+        expected=("INV-DET-6",),
+        clause="a worker without sandbox",
+        defect="The worker runs its workflows outside the sandbox.",
+        breakage=Breakage(setup="scenarios.mutants.setups.unsandboxed"),
+    ),
+    Mutant(
+        name="workflow-opts-out",
+        expected=("INV-DET-6",),
+        clause="a workflow outside the sandbox",
+        defect="The workflow is declared to run outside the sandbox.",
+        breakage=replayed("unsandboxed"),
+    ),
+    Mutant(
+        name="section-unrestricted",
+        expected=("INV-DET-6",),
+        clause="a section without restrictions",
+        defect="The workflow code lifts the restrictions for a section.",
+        breakage=replayed("unrestricted"),
+    ),
+    Mutant(
+        name="module-passes-unreviewed",
+        expected=("INV-DET-6",),
+        clause="a module that passes through unreviewed",
+        defect="The workflow code lets a module through the sandbox that nobody has reviewed.",
+        breakage=replayed("passes_through"),
+    ),
+)  # fmt: skip

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.checks.check import (
-    Check,
     Evidence,
     Finding,
     Witness,
@@ -15,7 +14,7 @@ from harness.checks.check import (
     passed,
 )
 from harness.contract.program import WORKFLOW_TYPE
-from harness.journal.records import Ending, History, Operation, Process, Replay, Subject
+from harness.journal.records import Ending, History, Operation, Process, Replay
 
 LEAST_REPLAYS = 10
 LEAST_QUERIED = 5
@@ -191,25 +190,3 @@ def _restarted_in_the_middle(evidence: Evidence) -> int:
         }
         identities[history.run_id] = len(workers)
     return sum(count > 1 for count in identities.values())
-
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="INV-DET-1",
-        subject=Subject.WORKER,
-        needs={Replay: 1, History: 1},
-        judge=stock_replay_agrees,
-    ),
-    Check(
-        id="INV-DET-2",
-        subject=Subject.WORKER,
-        needs={Replay: 1, History: 1},
-        judge=strict_replay_agrees,
-    ),
-    Check(
-        id="INV-DET-4",
-        subject=Subject.WORKER,
-        needs={Replay: 1, History: 1, Process: 1, Operation: 1},
-        judge=restarts_change_nothing,
-    ),
-)

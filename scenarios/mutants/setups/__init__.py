@@ -1,0 +1,1 @@
+"""Workers that are set up wrongly: read, never started."""

@@ -1,0 +1,28 @@
+"""Workflow code that looks at the machine's clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from scenarios.reference.workflow import NOTHING, ReferenceSaga
+
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Step
+
+
+@workflow.defn(name="ReferenceSaga")
+class ByClock(ReferenceSaga):
+    """Waits before the steps of odd milliseconds."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    async def step(self, number: int, node: Step) -> None:
+        if datetime.now().microsecond // 1000 % 2:
+            await workflow.sleep(0.001)
+        await super().step(number, node)

@@ -1,0 +1,26 @@
+"""Workflow code that forgets to await."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from scenarios.reference.workflow import NOTHING, ReferenceSaga
+
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Step
+
+
+@workflow.defn(name="ReferenceSaga")
+class NotAwaited(ReferenceSaga):
+    """Means to wait before each step."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    async def step(self, number: int, node: Step) -> None:
+        workflow.sleep(0.001)  # type: ignore[unused-coroutine]
+        await super().step(number, node)
