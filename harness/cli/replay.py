@@ -18,7 +18,8 @@ from harness.errors import UsageError
 from harness.outcome import Outcome
 from harness.replay.corpus import find
 from harness.replay.verdicts import HistoryVerdict, exit_code_of, worst_of
-from harness.run.replay import MODES, Asked, replay_worker, replay_workflows
+from harness.run.replay import MODES, Asked, replay_workflows
+from harness.run.replay_wire import replay_worker
 
 LISTED: Final = 20  # histories that passed are listed one by one up to so many
 DIFFERENCES: Final = 3  # shown of one history

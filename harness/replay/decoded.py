@@ -11,6 +11,9 @@ LONGEST: Final = 300  # characters of a value that a difference shows
 PATCHES: Final = "TemporalChangeVersion"
 
 
+_OPAQUE: Final = "not decoded"
+
+
 def values(payloads: Iterable[Any]) -> list[Any]:
     """Payloads as decoded values; one that is not JSON as its encoding and bytes."""
     return [value(payload) for payload in payloads]
@@ -19,12 +22,26 @@ def values(payloads: Iterable[Any]) -> list[Any]:
 def value(payload: Any) -> Any:
     """A payload as its decoded value."""
     encoding = payload.metadata.get("encoding", b"").decode("utf-8", "replace")
-    if encoding == "json/plain":
-        try:
-            return json.loads(payload.data)
-        except ValueError:  # whatever says so of itself
+    match encoding:
+        case "json/plain" | "json/protobuf":
+            try:
+                return json.loads(payload.data)
+            except ValueError:  # whatever it says of itself
+                return {"encoding": encoding, "hex": payload.data.hex()}
+        case "binary/null":
+            return None
+        case "binary/plain" | "binary/protobuf" | "":
             return {"encoding": encoding, "hex": payload.data.hex()}
-    return None if encoding == "binary/null" else {"encoding": encoding, "hex": payload.data.hex()}
+        case _:
+            return {"encoding": encoding, _OPAQUE: payload.data.hex()}
+
+
+def opaque(given: Any) -> bool:
+    """Whether there is a payload in it that cannot be decoded, as an encrypted one: two of the
+    same value may differ in their bytes."""
+    if isinstance(given, dict):
+        return _OPAQUE in given or any(map(opaque, given.values()))
+    return isinstance(given, list) and any(map(opaque, given))
 
 
 def failure_of(failure: Any) -> dict[str, Any]:

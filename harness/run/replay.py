@@ -39,11 +39,6 @@ class Asked:
     progress: Progress = silent
 
 
-def replay_worker(asked: Asked) -> list[HistoryVerdict]:
-    """Replay by a worker's command; raises `UnavailableError` if it answers nothing."""
-    raise UsageError(f"--worker {asked.command[0]}: not there yet")
-
-
 def replay_workflows(asked: Asked) -> list[HistoryVerdict]:
     """Replay by a Python module; raises `UnavailableError` if it does not import."""
     raise UsageError(f"--workflows {asked.workflows}: not there yet")

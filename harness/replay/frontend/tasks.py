@@ -1,0 +1,159 @@
+"""A history as workflow tasks: what is served of it, and what was recorded as the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.any_pb2 import Any as Packed
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.protocol.v1 import Message
+from temporalio.api.update.v1 import Request
+
+from harness.replay.frontend.table import COMMAND, EVENTS, UNKNOWN
+
+_UPDATES: Final = frozenset(
+    {"WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "WORKFLOW_EXECUTION_UPDATE_COMPLETED"}
+)
+_HISTORY_OF_POLL: Final = 8  # field numbers of `history`
+_HISTORY_OF_GET: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A workflow task that completed: event ids, and the recorded commands' events in order.
+
+    `previous_started_id` is 0 for the first. `messages` are the update requests that came with it.
+    """
+
+    completed_id: int
+    started_id: int
+    previous_started_id: int
+    recorded: tuple[HistoryEvent, ...]
+    messages: tuple[Message, ...]
+    last: bool
+
+
+def kind_of(event: HistoryEvent) -> str:
+    """The kind of an event, without its prefix; of a newer server its number."""
+    try:
+        return EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
+    except ValueError:
+        return str(event.event_type)
+
+
+def attributes_of(event: HistoryEvent) -> Any:
+    """The attributes of an event."""
+    return getattr(event, str(event.WhichOneof("attributes")))
+
+
+def unknown_kinds(events: Sequence[HistoryEvent]) -> list[str]:
+    """The kinds of event that the table does not know."""
+    return sorted({k for k in map(kind_of, events) if EVENTS.get(k, UNKNOWN) == UNKNOWN})
+
+
+def tasks_of(events: Sequence[HistoryEvent]) -> list[Task]:
+    """The tasks of a history that completed, in order."""
+    completed = [e for e in events if kind_of(e) == "WORKFLOW_TASK_COMPLETED"]
+    ends = [e.event_id for e in completed[1:]] + [len(events) + 1]
+    found: list[Task] = []
+    previous = 0
+    for event, end in zip(completed, ends, strict=True):
+        started = event.workflow_task_completed_event_attributes.started_event_id
+        recorded = tuple(_recorded(events[event.event_id : end - 1], event.event_id))
+        found.append(
+            Task(
+                completed_id=event.event_id,
+                started_id=started,
+                previous_started_id=previous,
+                recorded=recorded,
+                messages=tuple(_requests(events, recorded)),
+                last=event is completed[-1],
+            )
+        )
+        previous = started
+    return found
+
+
+def _recorded(after: Sequence[HistoryEvent], completed_id: int) -> Iterator[HistoryEvent]:
+    """The events that record a task's commands, among those until the next task completed."""
+    for event in after:
+        kind = kind_of(event)
+        if kind in _UPDATES or (EVENTS.get(kind) == COMMAND and _made_by(event) == completed_id):
+            yield event
+
+
+def _made_by(event: HistoryEvent) -> int:
+    """The id of the completed task whose command an event records."""
+    return int(attributes_of(event).workflow_task_completed_event_id)
+
+
+def _requests(
+    events: Sequence[HistoryEvent], recorded: Sequence[HistoryEvent]
+) -> Iterator[Message]:
+    """The update requests that a task accepted, as they were delivered with it."""
+    for event in recorded:
+        if kind_of(event) != "WORKFLOW_EXECUTION_UPDATE_ACCEPTED":
+            continue
+        accepted = event.workflow_execution_update_accepted_event_attributes
+        request = accepted.accepted_request
+        if not request.HasField("input"):  # admitted by an event of its own, as after a reset
+            request = _admitted(events, accepted.protocol_instance_id) or request
+        body = Packed()
+        body.Pack(request)
+        yield Message(
+            id=accepted.accepted_request_message_id,
+            protocol_instance_id=accepted.protocol_instance_id,
+            event_id=accepted.accepted_request_sequencing_event_id,
+            body=body,
+        )
+
+
+def _admitted(events: Sequence[HistoryEvent], update_id: str) -> Request | None:
+    for event in events:
+        request = event.workflow_execution_update_admitted_event_attributes.request
+        if request.meta.update_id == update_id:
+            return request
+    return None
+
+
+class Served:
+    """A history's events as bytes, so that any part of it is joined and not built anew."""
+
+    def __init__(self, events: Sequence[HistoryEvent]) -> None:
+        self._events = [_field(1, event.SerializeToString()) for event in events]
+
+    def of_poll(self, first_id: int, last_id: int) -> bytes:
+        """The history from one event to another as a field of a poll's answer."""
+        return _field(_HISTORY_OF_POLL, self._part(first_id, last_id))
+
+    def of_get(self, last_id: int) -> bytes:
+        """The history up to an event as a field of the answer to a worker that asks for it."""
+        return _field(_HISTORY_OF_GET, self._part(1, last_id))
+
+    def _part(self, first_id: int, last_id: int) -> bytes:
+        return b"".join(self._events[first_id - 1 : last_id])
+
+
+def _field(number: int, raw: bytes) -> bytes:
+    """A length-delimited field of a message."""
+    return bytes([number << 3 | 2]) + _varint(len(raw)) + raw
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
+
+
+def evenly(tasks: Sequence[Task], most: int) -> list[Task]:
+    """At most so many of the tasks, the first and the last among them, evenly between."""
+    if len(tasks) <= most:
+        return list(tasks)
+    step = (len(tasks) - 1) / (most - 1)
+    return [tasks[round(n * step)] for n in range(most)]
