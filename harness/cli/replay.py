@@ -17,7 +17,7 @@ from harness.cli.settle import progress
 from harness.errors import UsageError
 from harness.outcome import Outcome
 from harness.replay.corpus import find
-from harness.replay.verdicts import HistoryVerdict, exit_code_of, worst_of
+from harness.replay.verdicts import HistoryVerdict, exit_code_of, of_one, worst_of
 from harness.run.replay import MODES, Asked, replay_workflows
 from harness.run.replay_wire import replay_worker
 
@@ -96,13 +96,16 @@ def as_json(verdicts: Sequence[HistoryVerdict], seconds: float) -> dict[str, Any
 def as_text(verdicts: Sequence[HistoryVerdict], seconds: float) -> str:
     """Every history that did not pass with its first differences, then the sum."""
     by_file = _by_file(verdicts)
-    passed = sum(worst_of(each) is Outcome.PASS for each in by_file.values())
+    quiet = {
+        outcome: count
+        for outcome, count in Counter(of_one(each) for each in by_file.values()).items()
+        if outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE) and count > LISTED
+    }
     lines: list[str] = []
     for file, of_it in by_file.items():
-        if passed <= LISTED or worst_of(of_it) is not Outcome.PASS:
+        if of_one(of_it) not in quiet:
             lines += _history(file, of_it)
-    if passed > LISTED:
-        lines.append(f"  pass          {passed} histories")
+    lines += [f"  {outcome:14}  {count} histories" for outcome, count in sorted(quiet.items())]
     return "\n".join([*lines, "", _sum(by_file, seconds)])
 
 
@@ -114,9 +117,9 @@ def _by_file(verdicts: Iterable[HistoryVerdict]) -> Mapping[str, list[HistoryVer
 
 
 def _history(file: str, verdicts: Sequence[HistoryVerdict]) -> list[str]:
-    outcome = worst_of(verdicts)
+    outcome = of_one(verdicts)
     about = " ".join(filter(None, (verdicts[0].workflow_type, verdicts[0].workflow_id)))
-    lines = [f"  {outcome:12}  {file}" + (f"  ({about})" if about else "")]
+    lines = [f"  {outcome:14}  {file}" + (f"  ({about})" if about else "")]
     told: set[str] = set()
     for each in sorted(verdicts, key=lambda each: each.outcome is not outcome):
         for text in _told(each):
@@ -143,7 +146,7 @@ def _told(verdict: HistoryVerdict) -> Iterable[str]:
 
 def _counts(verdicts: Iterable[HistoryVerdict]) -> dict[str, int]:
     """Histories by their worst outcome."""
-    return dict(Counter(str(worst_of(each)) for each in _by_file(verdicts).values()))
+    return dict(Counter(str(of_one(each)) for each in _by_file(verdicts).values()))
 
 
 def _sum(by_file: Mapping[str, list[HistoryVerdict]], seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 Histories are JSON files, as `temporal workflow show --output json` or an SDK writes them. In the
 folder of a trial (`out/<trial id>`, or its `histories`) the trial's own records say of each file
-its tenant, namespace, workflow id and run id; elsewhere the history itself says what it knows.
+its tenant, namespace, workflow id and run id, and the harness's own probes are left out; elsewhere
+the history itself says what it knows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.contract.program import WORKFLOW_TYPE
 from harness.errors import EvidenceError, UsageError
 from harness.journal.manifest import JOURNAL
 from harness.journal.read import read_segments
@@ -45,15 +47,19 @@ def find(folder: Path) -> list[Entry]:
     inside = trial / HISTORIES if trial else folder
     known = _known(trial) if trial else {}
     paths = sorted(path for path in inside.rglob("*.json") if path.is_file())
-    if not paths:
+    found = (_entry(path, inside, known.get(path.resolve())) for path in paths)
+    entries = [each for each in found if each is not None]
+    if not entries:
         raise UsageError(f"--histories {folder}: no history (*.json) in it; {_HOW}")
-    return [_entry(path, inside, known.get(path.resolve())) for path in paths]
+    return entries
 
 
-def _entry(path: Path, inside: Path, about: History | None) -> Entry:
+def _entry(path: Path, inside: Path, about: History | None) -> Entry | None:
     name = path.relative_to(inside).as_posix()
     if about is None:
         return Entry(path=path, name=name)
+    if about.workflow_type != WORKFLOW_TYPE:
+        return None  # no worker of the platform's took it
     return Entry(
         path=path,
         name=name,

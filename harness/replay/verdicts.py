@@ -45,6 +45,13 @@ def worst_of(verdicts: Iterable[HistoryVerdict]) -> Outcome:
     return worst(each.outcome for each in verdicts)
 
 
+def of_one(verdicts: Sequence[HistoryVerdict]) -> Outcome:
+    """The outcome of one history; one of which nothing was executed is not applicable."""
+    if verdicts and all(each.outcome is Outcome.NOT_APPLICABLE for each in verdicts):
+        return Outcome.NOT_APPLICABLE
+    return worst_of(verdicts)
+
+
 def exit_code_of(verdicts: Sequence[HistoryVerdict]) -> int:
     """0 if all passed, 1 if any failed, 2 if any could not be judged, or there is none."""
     return exit_code(("M", each.outcome) for each in verdicts)

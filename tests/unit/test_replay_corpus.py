@@ -88,7 +88,7 @@ def test_of_a_trials_histories_the_trial_says_namespace_and_ids(
                 namespace="acme-prod",
                 workflow_id="verify.saga-7",
                 run_id=OTHER_RUN_ID,
-                workflow_type="Saga",
+                workflow_type="ReferenceSaga",
                 status="RUNNING",
                 path=path.relative_to(tmp_path).as_posix(),
                 events=2,

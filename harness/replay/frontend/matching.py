@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LONG_POLL_S: Final = 50.0
+SETTLED_S: Final = 5.0
 Queue = tuple[str, str]  # namespace, name of the task queue
 
 
@@ -49,6 +51,7 @@ class Matching:
     normal: set[Queue] = field(default_factory=set)
     new_queue: asyncio.Event = field(default_factory=asyncio.Event)
     answers: int = 0
+    _newest: float = 0.0
     _waiting: defaultdict[Queue, deque[Offer]] = field(default_factory=lambda: defaultdict(deque))
     _polls: defaultdict[Queue, deque[asyncio.Future[Offer]]] = field(
         default_factory=lambda: defaultdict(deque)
@@ -61,12 +64,19 @@ class Matching:
 
     # --- the player's side
 
-    async def first_poll(self, queue: Queue, within_s: float) -> None:
-        """Wait until a queue is polled for the first time; raises `NotPolled`."""
-        try:
-            await asyncio.wait_for(self._first_polls[queue].wait(), max(within_s, 0.001))
-        except TimeoutError:
-            raise NotPolled from None
+    async def first_poll(self, queue: Queue, ready_by: float) -> None:
+        """Wait until a queue is polled for the first time; raises `NotPolled`.
+
+        That is when it was not by `ready_by`, or no queue was polled for the first time for a
+        while: a worker begins with all of them.
+        """
+        loop = asyncio.get_running_loop()
+        while not self.polled[queue]:
+            left_s = min(ready_by, self._newest + SETTLED_S) - loop.time()
+            if left_s <= 0:
+                raise NotPolled
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._first_polls[queue].wait(), left_s)
 
     async def ask(self, offer: Offer, polled_within_s: float, answered_within_s: float) -> Any:
         """Offer a task and wait for its answer; raises `NotPolled`, `NotAnswered`, `WorkerGone`."""
@@ -122,6 +132,7 @@ class Matching:
         if queue not in self.normal:
             self.normal.add(queue)
             self.new_queue.set()
+            self._newest = asyncio.get_running_loop().time()
 
     async def nothing(self) -> bytes:
         """What a poll gets of a queue that never has anything."""

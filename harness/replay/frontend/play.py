@@ -88,9 +88,8 @@ class Player:
             )
         namespace = self._namespace_of(recorded)
         queue = (namespace, recorded.task_queue)
-        loop = asyncio.get_running_loop()
         try:
-            await self._matching.first_poll(queue, self._patience.ready_by - loop.time())
+            await self._matching.first_poll(queue, self._patience.ready_by)
         except NotPolled:
             return self._inconclusive(recorded, self._nobody_polls(queue))
         return await self._played(recorded, tasks, namespace)

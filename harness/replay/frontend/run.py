@@ -150,6 +150,9 @@ class Run:
         except asyncio.CancelledError:
             self._again.append(job)
             raise
+        except Exception as error:  # noqa: BLE001 - an odd history must not keep others from it
+            why = f"a bug of the harness: {type(error).__name__}: {error}"
+            verdict = _of(job.entry, job.mode, Outcome.INCONCLUSIVE, why)
         self._write(job.entry, verdict)
         self._notice(verdict)
 

@@ -57,7 +57,7 @@ def unknown_kinds(events: Sequence[HistoryEvent]) -> list[str]:
 def tasks_of(events: Sequence[HistoryEvent]) -> list[Task]:
     """The tasks of a history that completed, in order."""
     completed = [e for e in events if kind_of(e) == "WORKFLOW_TASK_COMPLETED"]
-    ends = [e.event_id for e in completed[1:]] + [len(events) + 1]
+    ends = [*(e.event_id for e in completed[1:]), len(events) + 1][: len(completed)]
     found: list[Task] = []
     previous = 0
     for event, end in zip(completed, ends, strict=True):
