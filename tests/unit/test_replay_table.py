@@ -11,7 +11,9 @@ from harness.replay.frontend.table import COMMAND, COMMANDS, EVENTS, MESSAGES, U
 from harness.replay.frontend.tasks import unknown_kinds
 
 EVENT_KINDS = [name.removeprefix("EVENT_TYPE_") for name in EventType.DESCRIPTOR.values_by_name]
-COMMAND_KINDS = [name.removeprefix("COMMAND_TYPE_") for name in CommandType.DESCRIPTOR.values_by_name]
+COMMAND_KINDS = [
+    name.removeprefix("COMMAND_TYPE_") for name in CommandType.DESCRIPTOR.values_by_name
+]
 # not compared: what an SDK or the server decides, or what is named by another attribute
 LEFT_OUT = {
     "SCHEDULE_ACTIVITY_TASK": {"request_eager_execution", "use_workflow_build_id"},
