@@ -310,7 +310,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Replay(Record, frozen=True, kw_only=True, tag="replay"):
-    """A replay of one history: `mode` stock, strict or query; `ending` fail when it differed."""
+    """A replay of one history; `ending` is fail when it differed.
+
+    `mode` is stock, strict or query; perturbed, in these `surroundings`; open or kept, of a
+    `Precedent`; or seed, of a defect sown on purpose. `commands` are what the code issued, each as
+    its kind and a digest.
+    """
 
     mode: str
     tenant: str
@@ -319,6 +324,44 @@ class Replay(Record, frozen=True, kw_only=True, tag="replay"):
     ending: Ending
     message: str = ""
     differences: list[Difference] = []
+    surroundings: str = ""
+    commands: list[str] = []
+
+
+class Surroundings(Record, frozen=True, kw_only=True, tag="surroundings"):
+    """What a process that replays found around it; an empty name is the usual."""
+
+    name: str
+    seen: dict[str, str]
+
+
+class Precedent(Record, frozen=True, kw_only=True, tag="precedent"):
+    """A history that new code must replay: of a run that was open, or kept from earlier builds.
+
+    `origin` is open or kept, `build` what the kept one's folder is called; `path` is below the
+    trial's folder.
+    """
+
+    origin: str
+    build: str = ""
+    tenant: str = ""
+    namespace: str = ""
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    closed: bool
+    path: str
+    sha256: str
+
+
+class Seed(Record, frozen=True, kw_only=True, tag="seed"):
+    """A defect (or something sound) sown for a detector, and whether the detector named it."""
+
+    detector: str
+    name: str
+    sound: bool = False
+    alarmed: bool
+    said: str = ""
 
 
 class SourceFinding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -425,6 +468,9 @@ AnyRecord = (
     | Fault
     | Tapped
     | Replay
+    | Surroundings
+    | Precedent
+    | Seed
     | SourceScan
     | Gauge
     | LoadRun
@@ -444,6 +490,9 @@ KINDS: tuple[type[Record], ...] = (
     Fault,
     Tapped,
     Replay,
+    Surroundings,
+    Precedent,
+    Seed,
     SourceScan,
     Gauge,
     LoadRun,

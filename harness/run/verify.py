@@ -5,26 +5,19 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.metadata
-import os
-import sys
 from dataclasses import replace
 
 from harness.checks.table import TABLE
-from harness.errors import DriveError, UnavailableError
 from harness.journal.records import Subject
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Arm, Ended, conduct, timed
+from harness.run.replays import record_replays
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
-from harness.run.source import module_of, record_scan, record_worker, suffices
+from harness.run.source import record_scan, record_worker, suffices
 from harness.scenario import not_allowed
-from harness.target.model import environment
 from harness.trial import Trial
-
-REPLAY_DEADLINE_S = 300.0
-PARTS = 2  # processes that replay side by side
-REPLAYED = frozenset({"INV-DET-1", "INV-DET-2"})
 
 
 def verify(request: Request) -> Ended:
@@ -50,7 +43,7 @@ def conformance(request: Request) -> Arm:
         record_scan(request, platform)
         with timed(platform, "stopping the platform"):
             await platform.stop()
-        return _not_driven(request) | await _replay(request, platform, trial, children)
+        return _not_driven(request) | await record_replays(request, platform, trial, children)
 
     return arm
 
@@ -79,56 +72,3 @@ def _not_driven(request: Request) -> dict[str, str]:
             "the target file names no `exporter`, so nobody is known to emit audit events",
         )
     return reasons
-
-
-async def _replay(
-    request: Request, platform: Platform, trial: Trial, children: Children
-) -> dict[str, str]:
-    """Replay the recorded histories, if a determinism ID is asked; says what could not be done."""
-    asked = REPLAYED & set(request.asked)
-    module = module_of(request)
-    if not asked:
-        return {}
-    if not module:
-        why = "the target names no worker.workflows, the Python module to replay"
-        return dict.fromkeys(sorted(asked), why)
-    request.progress("replaying histories")
-    with timed(platform, "replay: stock and strict"):
-        parts = [_replay_part(request, module, trial, children, part) for part in range(PARTS)]
-        whys = [why for why in await asyncio.gather(*parts) if why]
-    return dict.fromkeys(sorted(asked), whys[0]) if whys else {}
-
-
-async def _replay_part(
-    request: Request, module: str, trial: Trial, children: Children, part: int
-) -> str:
-    """Replay one part of the histories; says why it could not be done."""
-    child = await children.start(
-        f"replay-{part}",
-        [
-            sys.executable,
-            "-m",
-            "harness.replay",
-            "--trial",
-            str(trial.folder.resolve()),
-            "--trial-id",
-            trial.id,
-            "--workflows",
-            module,
-            "--part",
-            str(part),
-            "--parts",
-            str(PARTS),
-            "--folder",
-            request.target.worker.cwd or ".",
-        ],
-        env=environment(request.target.worker, os.environ),
-    )
-    code = await child.wait(REPLAY_DEADLINE_S)
-    if code == UnavailableError.exit_code:
-        return child.lines[-1] if child.lines else "no replay"
-    if code is None:
-        raise DriveError(f"the replay did not end within {REPLAY_DEADLINE_S:g} s{child.tail()}")
-    if code:
-        raise DriveError(f"the replay ended with {code}{child.tail()}")
-    return ""

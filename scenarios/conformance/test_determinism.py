@@ -17,7 +17,7 @@ from harness.groups import CRASH
 from harness.scenario import Act, Cancel, Case, KillWorker, Script, Signal, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
-IDS = ("INV-DET-1", "INV-DET-2", "INV-DET-4")
+IDS = ("INV-DET-1", "INV-DET-2", "INV-DET-3", "INV-DET-4", "INV-DET-7")
 READ = ("INV-DET-5", "INV-DET-6")  # of the workflow code, which is not driven for them
 
 
@@ -88,6 +88,12 @@ SUITE = Suite(
             feeds=("INV-DET-4", "INV-AUD-4"),
             when="restarted",
             call="scenarios.conformance.acts.queries:query_closed_runs",
+        ),
+        Act(
+            name="problems-asked-for",
+            feeds=("INV-DET-7",),
+            when="after",
+            call="scenarios.conformance.acts.problems:ask_for_problems",
         ),
     ),
 )

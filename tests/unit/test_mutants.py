@@ -25,7 +25,7 @@ from harness.errors import UsageError
 from harness.mutant import Mutant
 from harness.outcome import EXIT_FAIL, EXIT_PASS, Outcome
 from harness.platform.breakage import NOTHING, Breakage
-from harness.replay.__main__ import workflows_of
+from harness.replay.inprocess import workflows_of
 from harness.run.matrix import Fate, Matrix, proofs_of, row_of
 from scenarios.conformance import SUITES
 from scenarios.conformance.acts.defects import Defect as DriveDefect

@@ -16,7 +16,8 @@ import pytest
 
 from harness.errors import UnavailableError
 from harness.journal.records import Difference, Ending, History
-from harness.replay.__main__ import replayed, workflows_of
+from harness.replay.__main__ import replayed
+from harness.replay.inprocess import workflows_of
 from tests.unit import replayed_sagas as sagas
 
 Events = list[dict[str, Any]]
@@ -157,7 +158,11 @@ async def replay_all(
                 sha256=hashlib.sha256(raw).hexdigest(),
             )
         )
-    return [each async for each in replayed(folder, about, [version])]
+    found = []
+    async for recorded, result in replayed(folder, about, [version]):
+        assert isinstance(recorded, History)
+        found.append((recorded, result.stock, result.strict))
+    return found
 
 
 async def test_the_code_that_recorded_a_history_replays_the_same(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ from typing import Final
 
 from harness.checks.check import Check
 from harness.checks.determinism.code import code_passes_the_rules, sandbox_is_on
+from harness.checks.determinism.field import no_nondeterminism_in_the_field
 from harness.checks.determinism.replays import (
     restarts_change_nothing,
     stock_replay_agrees,
     strict_replay_agrees,
 )
+from harness.checks.determinism.surroundings import surroundings_change_nothing
 from harness.journal.records import (
     History,
     Operation,
@@ -20,6 +22,7 @@ from harness.journal.records import (
     Replay,
     SourceScan,
     Subject,
+    Surroundings,
 )
 
 _REPLAYED: Final[dict[type[Record], int]] = {Replay: 1, History: 1}
@@ -29,6 +32,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(id="INV-DET-1", subject=Subject.WORKER, needs=_REPLAYED, judge=stock_replay_agrees),
     Check(id="INV-DET-2", subject=Subject.WORKER, needs=_REPLAYED, judge=strict_replay_agrees),
     Check(
+        id="INV-DET-3",
+        subject=Subject.WORKER,
+        needs={Replay: 0, Surroundings: 0, History: 0, Part: 0},
+        judge=surroundings_change_nothing,
+    ),
+    Check(
         id="INV-DET-4",
         subject=Subject.WORKER,
         needs={Replay: 1, History: 1, Process: 1, Operation: 1},
@@ -36,4 +45,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(id="INV-DET-5", subject=Subject.WORKER, needs=_READ, judge=code_passes_the_rules),
     Check(id="INV-DET-6", subject=Subject.WORKER, needs=_READ, judge=sandbox_is_on),
+    Check(
+        id="INV-DET-7",
+        subject=Subject.WORKER,
+        needs={History: 1, Operation: 1},
+        judge=no_nondeterminism_in_the_field,
+    ),
 )

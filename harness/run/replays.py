@@ -1,0 +1,110 @@
+"""Replaying a trial's histories in processes of their own, in the usual surroundings and others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from harness.errors import DriveError, UnavailableError
+from harness.platform.child import Child, Children
+from harness.platform.platform import Platform
+from harness.replay.surroundings import TABLE, Surroundings, command
+from harness.run.conduct import timed
+from harness.run.request import Request
+from harness.run.source import module_of
+from harness.source.modules import Project
+from harness.source.setup import Setup
+from harness.target.model import environment
+from harness.trial import Trial
+
+DEADLINE_S: Final = 300.0
+PARTS: Final = 2  # processes that replay side by side
+SAMPLE: Final = 60  # histories that are replayed in each of the other surroundings
+STRICT: Final = frozenset({"INV-DET-1", "INV-DET-2"})
+PERTURBED: Final = frozenset({"INV-DET-3"})
+REPLAYED: Final = STRICT | PERTURBED
+
+
+async def record_replays(
+    request: Request, platform: Platform, trial: Trial, children: Children
+) -> dict[str, str]:
+    """Replay the recorded histories, if an ID asks for it; says what could not be done."""
+    asked = REPLAYED & set(request.asked)
+    if not asked:
+        return {}
+    if not module_of(request):
+        why = "the target names no worker.workflows, the Python module to replay"
+        return dict.fromkeys(sorted(asked), why)
+    request.progress("replaying histories")
+    with timed(platform, "replay: stock, strict, perturbed"):
+        parts = [_usual(request, trial, children, part) for part in range(PARTS)]
+        if asked & PERTURBED:
+            parts += [_perturbed(request, trial, children, around) for around in TABLE]
+        whys = [why for why in await asyncio.gather(*parts) if why]
+    return dict.fromkeys(sorted(asked), whys[0]) if whys else {}
+
+
+async def _usual(request: Request, trial: Trial, children: Children, part: int) -> str:
+    """Replay one part of the histories; says why it could not be done."""
+    child = await children.start(
+        f"replay-{part}",
+        [
+            *(sys.executable, "-m"),
+            *_options(request, trial),
+            *("--part", str(part), "--parts", str(PARTS)),
+        ],
+        env=environment(request.target.worker, os.environ),
+    )
+    return await _ended(child)
+
+
+async def _perturbed(
+    request: Request, trial: Trial, children: Children, around: Surroundings
+) -> str:
+    """Replay a sample in other surroundings; says why it could not be done."""
+    child = await children.start(
+        f"replay-{around.name}",
+        [
+            *command(around),
+            *_options(request, trial),
+            *("--surroundings", around.name, "--sample", str(SAMPLE)),
+            *("--modules", *_modules(request)),
+        ],
+        env={**environment(request.target.worker, os.environ), **around.variables},
+    )
+    return await _ended(child)
+
+
+def _options(request: Request, trial: Trial) -> Sequence[str]:
+    return (
+        "harness.replay",
+        "--trial",
+        str(trial.folder.resolve()),
+        "--trial-id",
+        trial.id,
+        "--workflows",
+        module_of(request),
+        "--folder",
+        request.target.worker.cwd or ".",
+    )
+
+
+def _modules(request: Request) -> list[str]:
+    """The project's own modules that the workflow code imports."""
+    project = Project(Path(request.target.worker.cwd or ".").absolute())
+    return [module.name for module in Setup(project, module_of(request)).modules]
+
+
+async def _ended(child: Child) -> str:
+    code = await child.wait(DEADLINE_S)
+    if code == UnavailableError.exit_code:
+        return child.lines[-1] if child.lines else "no replay"
+    if code is None:
+        raise DriveError(f"{child.role} did not end within {DEADLINE_S:g} s{child.tail()}")
+    if code:
+        raise DriveError(f"{child.role} ended with {code}{child.tail()}")
+    return ""
