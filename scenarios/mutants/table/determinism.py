@@ -8,6 +8,8 @@ from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import STUCK, broken_worker, replayed
 
+RECORDED_OTHERWISE: Final = {"INV-DET-2": "the recorded runs had another input"}
+
 
 def _read(name: str, module: str, clause: str, defect: str, **fields: Any) -> Mutant:
     """Code that breaks a static rule: it is read, and nothing is started."""
@@ -81,12 +83,42 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("child",),
     ),
     Mutant(
+        name="hash-in-input",
+        expected=("INV-DET-3",),
+        defect="The deployed code gives activities a hash, which each process makes anew.",
+        breakage=replayed("hash_in_input"),
+        cases=("plain",),
+        collateral=RECORDED_OTHERWISE,
+    ),
+    Mutant(
+        name="local-time-in-input",
+        expected=("INV-DET-3",),
+        defect="The deployed code gives activities the local hour of an instant.",
+        breakage=replayed("zone_in_input"),
+        cases=("plain",),
+        collateral=RECORDED_OTHERWISE,
+    ),
+    Mutant(
         name="process-counter",
-        expected=("INV-DET-4",),
+        expected=("INV-DET-4", "INV-DET-7"),
         defect="Workflow code looks at a counter of its process.",
         breakage=broken_worker("process-counter"),
         cases=("restarted-*",),
         parameters=STUCK,
+    ),
+    Mutant(
+        name="problems-reported",
+        expected=("INV-DET-7",),
+        clause="a run reports problems",
+        defect="Workflow code fails again and again, and the engine says so in visibility.",
+        breakage=Breakage(
+            worker=broken_worker("hash-seed").worker,
+            engine={"system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": 2},
+        ),
+        forked=False,
+        cases=("restarted-*",),
+        parameters=STUCK,
+        collateral={"INV-DET-4": "a run that is stuck does not go on after a restart"},
     ),
     Mutant(
         name="hash-seed",

@@ -1,0 +1,28 @@
+"""Changed code that any one process replays the same: a hash is told to activities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from scenarios.reference.workflow import NOTHING, ReferenceSaga
+
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Effect
+
+
+@workflow.defn(name="ReferenceSaga")
+class HashInInput(ReferenceSaga):
+    """Writes a number of its own into amounts."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def activity_argument(self, effect: Effect) -> dict[str, Any]:
+        return {
+            **super().activity_argument(effect),
+            "amount": str(hash(effect.step.resource) % 10**6),
+        }
