@@ -130,9 +130,9 @@ def _history(file: str, verdicts: Sequence[HistoryVerdict]) -> list[str]:
 
 
 def _told(verdict: HistoryVerdict) -> Iterable[str]:
-    if verdict.message:
-        yield verdict.message
     ordered = sorted(verdict.differences, key=lambda each: each.severity)
+    if verdict.message and not verdict.errors:
+        yield verdict.message
     for each in ordered[:DIFFERENCES]:
         legal = " (legal evolution)" if each.severity != "error" else ""
         yield (
@@ -152,7 +152,7 @@ def _counts(verdicts: Iterable[HistoryVerdict]) -> dict[str, int]:
 def _sum(by_file: Mapping[str, list[HistoryVerdict]], seconds: float) -> str:
     every = [each for of_it in by_file.values() for each in of_it]
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(_counts(every).items()))
-    modes = " and ".join(dict.fromkeys(each.mode for each in every)) or "nothing"
+    modes = " and ".join(dict.fromkeys(each.mode for each in every if each.mode)) or "nothing"
     return (
         f"{worst_of(every)}: {counts or 'no history'}; {len(by_file)} histories ({modes}), "
         f"{sum(each.compared for each in every)} commands compared in {seconds:.1f} s"

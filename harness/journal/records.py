@@ -313,8 +313,9 @@ class Replay(Record, frozen=True, kw_only=True, tag="replay"):
     """A replay of one history; `ending` is fail when it differed.
 
     `mode` is stock, strict or query; perturbed, in these `surroundings`; open or kept, of a
-    `Precedent`; or seed, of a defect sown on purpose. `commands` are what the code issued, each as
-    its kind and a digest.
+    `Precedent`; or seed, of a defect sown on purpose; or wire-warm, wire-cold or wire-whole, served
+    by a replay frontend. `commands` are what the code issued, each as its kind and a digest; over
+    the wire `compared` counts those that were compared, `tasks` the workflow tasks answered.
     """
 
     mode: str
@@ -326,6 +327,8 @@ class Replay(Record, frozen=True, kw_only=True, tag="replay"):
     differences: list[Difference] = []
     surroundings: str = ""
     commands: list[str] = []
+    tasks: int = 0
+    compared: int = 0
 
 
 class Surroundings(Record, frozen=True, kw_only=True, tag="surroundings"):

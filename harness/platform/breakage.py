@@ -14,7 +14,8 @@ class Breakage:
     `worker` and `exporter` are commands, `doubles` names of the doubles' defects, `engine` dynamic
     config, `drive` names of defects of the starter that the drive plays, `tenants` what the
     deployment gives a tenant instead of its own: namespace, task_queue. `workflows` is the module
-    that is read and replayed, `setup` the one in which the worker's set-up is read.
+    that is read and replayed, `setup` the one in which the worker's set-up is read. `next_worker`
+    is the command of a new build, which replays what the driven one recorded.
     """
 
     worker: tuple[str, ...] = ()
@@ -22,6 +23,7 @@ class Breakage:
     doubles: tuple[str, ...] = ()
     engine: Mapping[str, Any] = field(default_factory=dict)
     drive: tuple[str, ...] = ()
+    next_worker: tuple[str, ...] = ()
     workflows: str = ""
     setup: str = ""
     tenants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from harness.journal.records import Subject
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Arm, Ended, conduct, timed
+from harness.run.replay_trial import replay_trial
 from harness.run.replays import record_replays
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
@@ -43,7 +44,11 @@ def conformance(request: Request) -> Arm:
         record_scan(request, platform)
         with timed(platform, "stopping the platform"):
             await platform.stop()
-        return _not_driven(request) | await record_replays(request, platform, trial, children)
+        in_process, over_wire = await asyncio.gather(
+            record_replays(request, platform, trial, children),
+            replay_trial(request, platform, trial, children),
+        )
+        return _not_driven(request) | in_process | over_wire
 
     return arm
 

@@ -17,7 +17,7 @@ from harness.groups import CRASH
 from harness.scenario import Act, Cancel, Case, KillWorker, Script, Signal, Suite
 from scenarios.conformance.shapes import failing_at, steps
 
-IDS = ("INV-DET-1", "INV-DET-2", "INV-DET-3", "INV-DET-4", "INV-DET-7")
+IDS = ("INV-DET-1", "INV-DET-2", "INV-DET-3", "INV-DET-4", "INV-DET-7", "INV-DET-9")
 READ = ("INV-DET-5", "INV-DET-6")  # of the workflow code, which is not driven for them
 
 

@@ -62,7 +62,7 @@ CHECKED = {
     "INV-ISO": (1, 2, 5, 6, 7, 8, 9, 10, 11, 15),
     "INV-PDP": (*range(1, 9), 10, 11, 13),
     "INV-IDEM": tuple(range(1, 13)),
-    "INV-DET": tuple(range(1, 8)),
+    "INV-DET": (*range(1, 8), 9),
     "INV-AUD": (1, 2, 4, 5, 6, 7, 8, 9),
     "EVT": tuple(range(1, 14)),
     "DUR": (2, 5, 7),

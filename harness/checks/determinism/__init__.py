@@ -13,6 +13,7 @@ from harness.checks.determinism.replays import (
     strict_replay_agrees,
 )
 from harness.checks.determinism.surroundings import surroundings_change_nothing
+from harness.checks.determinism.wire import worker_answers_as_recorded
 from harness.journal.records import (
     History,
     Operation,
@@ -50,5 +51,11 @@ CHECKS: Final[tuple[Check, ...]] = (
         subject=Subject.WORKER,
         needs={History: 1, Operation: 1},
         judge=no_nondeterminism_in_the_field,
+    ),
+    Check(
+        id="INV-DET-9",
+        subject=Subject.WORKER,
+        needs=_REPLAYED,
+        judge=worker_answers_as_recorded,
     ),
 )

@@ -64,8 +64,6 @@ async def _serve(plan: Plan) -> Summary:
         began = time.monotonic()
         trouble = await run.all()
         listening.cancel()
-    await frontend.close()
-    await outside.close()
     return Summary(
         trouble=trouble,
         calls=dict(frontend.calls),
@@ -165,6 +163,8 @@ def _record(entry: Entry, verdict: HistoryVerdict) -> Replay:
         ending=_ENDINGS.get(verdict.outcome, Ending.INFO),
         message=verdict.message,
         differences=verdict.differences,
+        tasks=verdict.tasks,
+        compared=verdict.compared,
     )
 
 

@@ -36,8 +36,13 @@ from harness.replay.verdicts import ERROR, HistoryVerdict
 
 WARM: Final = "warm"
 COLD: Final = "cold"
+WHOLE: Final = "whole"  # replayed to its end in one piece, by the SDK's own rules alone
 STICKY_WITHIN_S: Final = 5.0  # a worker that does not poll its own queue any more gets it cold
 MOST_DIFFERENCES: Final = 50
+LONGEST: Final = 500  # characters of what a worker says of a task that it fails
+TASK_FAILED: Final = "task"
+HISTORY_FAILED: Final = "history"
+_FAILED: Final = (TASK_FAILED, HISTORY_FAILED)
 _QUERY: Final = "__stack_trace"  # every SDK knows it, or answers that it does not
 _NONDETERMINISM: Final = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
 
@@ -57,7 +62,6 @@ class _Course:
     """What has come of a history so far."""
 
     differences: list[Difference] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     compared: int = 0
@@ -118,14 +122,18 @@ class Player:
             chosen = evenly(tasks, self._cold_tasks)
             if len(chosen) < len(tasks):
                 course.notes.append(f"{len(chosen)} of {len(tasks)} tasks, evenly drawn")
-        await one.all(chosen, warm=self._mode == WARM)
+        if self._mode == WHOLE:
+            await one.whole()
+        else:
+            await one.all(chosen, warm=self._mode == WARM)
         return self._judged(recorded, course)
 
     def _judged(self, recorded: Recorded, course: _Course) -> HistoryVerdict:
         red = [each for each in course.differences if each.severity == ERROR]
-        if course.failed or red:
-            said = course.failed or [f"{len(red)} recorded commands or attributes differ"]
-            return self._verdict(recorded, course, Outcome.FAIL, said[0])
+        if red:
+            said = next((each.replayed for each in red if each.attribute in _FAILED), "")
+            said = said or f"{len(red)} recorded commands or attributes differ"
+            return self._verdict(recorded, course, Outcome.FAIL, said)
         if course.open:
             more = f" (and {len(course.open) - 1} more)" if len(course.open) > 1 else ""
             return self._verdict(recorded, course, Outcome.INCONCLUSIVE, course.open[0] + more)
@@ -207,7 +215,7 @@ class _One:
             if compared is None or compared.ahead or compared.errors or compared.open:
                 self._sticky = ""
             if compared is not None and compared.ahead and task.last:
-                await self._whole()
+                await self.whole()
 
     async def _task(self, task: Task) -> Compared | None:
         """Play one task; None if the worker failed it."""
@@ -239,9 +247,17 @@ class _One:
         self._sticky = ""
         cause = WorkflowTaskFailedCause.Name(answer.cause)
         cause = cause.removeprefix("WORKFLOW_TASK_FAILED_CAUSE_")
-        said = " ".join(answer.failure.message.split())
-        self._course.failed.append(
-            f"the worker fails the task that ended with event {task.completed_id}: {cause}: {said}"
+        self._differs(TASK_FAILED, task.completed_id, f"{cause}: {_said(answer.failure)}")
+
+    def _differs(self, attribute: str, event_id: int, answered: str) -> None:
+        self._course.differences.append(
+            Difference(
+                event_id=event_id,
+                attribute=attribute,
+                recorded="completed",
+                replayed=answered[:LONGEST],
+                severity=ERROR,
+            )
         )
 
     async def _answer(self, task: Task) -> Any:
@@ -305,7 +321,7 @@ class _One:
     def _time(self, event_id: int) -> Timestamp:
         return self._recorded.events[max(event_id, 1) - 1].event_time
 
-    async def _whole(self) -> None:
+    async def whole(self) -> None:
         """The whole history as a query's: it is replayed to its end, with no new patch in it."""
         self._run_id = _other_run_id()
         last_id = len(self._recorded.events)
@@ -327,13 +343,19 @@ class _One:
 
     def _replayed_whole(self, answer: Any) -> None:
         """An answer, or that there is no such query, comes after a replay to the end."""
-        said = " ".join(answer.failure.message.split())
+        self._course.tasks += 1
+        said = _said(answer.failure)
         if isinstance(answer, RespondQueryTaskCompletedRequest):
             said = said or " ".join(answer.error_message.split())
             answered = answer.completed_type == QueryResultType.QUERY_RESULT_TYPE_ANSWERED
             if answered or (_QUERY in said and answer.cause != _NONDETERMINISM):
                 return
-        self._course.failed.append(f"the worker cannot replay the whole history: {said}")
+        self._differs(HISTORY_FAILED, len(self._recorded.events), said)
+
+
+def _said(failure: Any) -> str:
+    """A failure's message in one line."""
+    return " ".join(failure.message.split())
 
 
 def _other_run_id() -> str:
