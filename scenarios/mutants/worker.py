@@ -22,6 +22,7 @@ from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
     compensation,
     process_state,
+    replay_told,
     retries,
     signals,
     step_redone,
@@ -93,6 +94,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     # determinism
     "process-counter": Parts(workflow=process_state.Counting, runner=UnsandboxedWorkflowRunner),
     "hash-seed": Parts(workflow=process_state.Hashing),
+    "replay-told": Parts(workflow=replay_told.ReplayTold),
     # durability
     "forward-order": Parts(workflow=compensation.ForwardOrder),
     "one-forgotten": Parts(workflow=compensation.OneForgotten),

@@ -30,6 +30,7 @@ from harness.run.matrix import Fate, Matrix, proofs_of, row_of
 from scenarios.conformance import SUITES
 from scenarios.conformance.acts.defects import Defect as DriveDefect
 from scenarios.mutants import exporter, worker
+from scenarios.mutants.next_build import workflow_of
 from scenarios.mutants.table import EQUIVALENTS, MUTANTS, UNKILLED
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,8 @@ def test_the_parts_of_a_mutant_are_there(mutant: Mutant) -> None:
         assert breakage.worker[-1] in worker.PARTS
     if breakage.exporter:
         assert breakage.exporter[-1] in exporter.PARTS
+    if breakage.next_worker:
+        assert workflow_of(breakage.next_worker[-1])
     if breakage.workflows:
         assert len(workflows_of(breakage.workflows, ROOT)) == 1
     assert set(breakage.doubles) <= {str(defect) for defect in Defect}

@@ -34,12 +34,14 @@ from harness.replay.verdicts import INFO
 class Row:
     """A kind of command: the kind of event that records it, and what of them is compared.
 
-    `label` names one in a message, beside its kind.
+    `label` names one in a message, beside its kind. `which` tells one from another of its kind (it
+    reads alike in command and event): with another it is another command, not a changed one.
     """
 
     event: str
     attributes: tuple[Attribute, ...]
     label: Callable[[Any], str] = lambda _: ""
+    which: Callable[[Any], str] = lambda _: ""
 
 
 _FAILURE: Final = Attribute(
@@ -60,6 +62,7 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "SCHEDULE_ACTIVITY_TASK": Row(
         event="ACTIVITY_TASK_SCHEDULED",
         label=lambda a: str(a.activity_type.name),
+        which=lambda a: str(a.activity_type.name),
         attributes=(
             Attribute(
                 "activity_type",
@@ -126,6 +129,7 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "START_CHILD_WORKFLOW_EXECUTION": Row(
         event="START_CHILD_WORKFLOW_EXECUTION_INITIATED",
         label=lambda a: f"{a.workflow_type.name} {a.workflow_id}",
+        which=lambda a: str(a.workflow_type.name),
         attributes=(
             same("workflow_id"),
             TYPE,
@@ -222,6 +226,7 @@ COMMANDS: Final[Mapping[str, Row]] = {
     "RECORD_MARKER": Row(
         event="MARKER_RECORDED",
         label=lambda a: str(a.marker_name),
+        which=lambda a: str(a.marker_name),
         attributes=(same("marker_name"),),
     ),
     # by the message that it carries, see `MESSAGES`

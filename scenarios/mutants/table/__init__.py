@@ -14,20 +14,23 @@ from scenarios.mutants.table import (
     authorization,
     determinism,
     durability,
+    equivalents,
     idempotency,
     isolation,
     load_and_chaos,
+    next_builds,
 )
-from scenarios.mutants.table.equivalents import EQUIVALENTS
 from scenarios.mutants.table.unkilled import UNKILLED
 
 __all__ = ["EQUIVALENTS", "MUTANTS", "UNKILLED"]
 
+EQUIVALENTS: Final[tuple[Mutant, ...]] = (*equivalents.EQUIVALENTS, *next_builds.EQUIVALENTS)
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *isolation.MUTANTS,
     *authorization.MUTANTS,
     *idempotency.MUTANTS,
     *determinism.MUTANTS,
+    *next_builds.MUTANTS,
     *audit.MUTANTS,
     *durability.MUTANTS,
     *load_and_chaos.MUTANTS,

@@ -23,6 +23,11 @@ def replayed(module: str) -> Breakage:
     return Breakage(workflows=f"scenarios.mutants.workflows.{module}")
 
 
+def next_build(module: str) -> Breakage:
+    """Recorded by the reference worker, replayed by a worker with this module's workflow."""
+    return Breakage(next_worker=(sys.executable, "-m", "scenarios.mutants.next_build", module))
+
+
 # so that nobody waits long for what will never come
 SOON: Final[dict[str, Any]] = {"event_lag_ms": 5000}
 VERY_SOON: Final[dict[str, Any]] = {"event_lag_ms": 2000}
