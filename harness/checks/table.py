@@ -9,9 +9,11 @@ from harness.checks import (
     authorization,
     determinism,
     durability,
+    growth,
     idempotency,
     isolation,
     slo,
+    validation,
 )
 from harness.checks.check import Check
 
@@ -22,6 +24,8 @@ TABLE: Final[tuple[Check, ...]] = (
     *determinism.CHECKS,
     *audit.CHECKS,
     *durability.CHECKS,
+    *growth.CHECKS,
+    *validation.CHECKS,
     *slo.CHECKS,
 )
 CHECKED: Final = frozenset(check.id for check in TABLE)

@@ -6,6 +6,7 @@ only.
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -117,6 +118,15 @@ def step(index: int, resource: str, **fields: Any) -> Step:
         resource=resource,
         **fields,
     )
+
+
+def quantity(amount: str) -> Decimal:
+    """An amount as a number; one that is no finite number counts as a single piece."""
+    try:
+        number = Decimal(amount)
+    except InvalidOperation:
+        return Decimal(1)
+    return number if number.is_finite() else Decimal(1)
 
 
 def to_json(program: SagaProgram) -> dict[str, Any]:

@@ -56,7 +56,9 @@ class Doubles:
         behaviours, holds, traffic = Behaviours(), Holds(), Traffic()
         claims, cookies = ClaimsReader(), Cookies(trial_id)
         self._pdp = Pdp(self._recorder, claims, cookies, deadline_ms=pdp_deadline_ms)
-        services = Services(self._recorder, claims, Ledger(defects), behaviours, holds, cookies)
+        self._services = services = Services(
+            self._recorder, claims, Ledger(defects), behaviours, holds, cookies
+        )
         audit = Sink(self._recorder)
         self._links = {
             how: Link(self._pdp.ask, how, body_limit=_BODY_LIMIT, traffic=traffic) for how in LINKS
@@ -104,11 +106,13 @@ class Doubles:
         return Addresses(**urls, pdp_links=links)
 
     async def close(self) -> None:
-        """Give up what is in progress, recording it, and write the footer."""
+        """Give up what is in progress, recording it, then the balances, and write the footer."""
         for port in self._ports.values():
             await port.close()
         for link in self._links.values():
             await link.close()
+        for balance in self._services.accounts.balances():
+            self._recorder.write(balance)
         self._recorder.close()
 
     def abandon(self) -> None:

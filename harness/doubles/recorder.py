@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 from harness.errors import DriveError
-from harness.journal.records import AuditEvent, Decision, Effect
+from harness.journal.records import AuditEvent, Balance, Decision, Effect
 from harness.journal.write import SegmentWriter
 
 _FLUSH_S: Final = 0.1
@@ -27,7 +27,7 @@ class Recorder:
         self._seq += 1
         return self._seq
 
-    def write(self, record: Decision | Effect | AuditEvent) -> None:
+    def write(self, record: Decision | Effect | Balance | AuditEvent) -> None:
         """Append one record."""
         try:
             self._segment.write(record)

@@ -12,6 +12,7 @@ import msgspec
 
 from harness.contract.program import COMPENSATION
 from harness.doubles import claims as claimed
+from harness.doubles.accounts import Accounts
 from harness.doubles.behaviours import Behaviours, Turn
 from harness.doubles.claims import Claims, ClaimsReader
 from harness.doubles.connection import Connection
@@ -80,6 +81,7 @@ class Services:
         cookies: Cookies,
     ) -> None:
         self.reached: Happened[Place] = Happened()
+        self.accounts = Accounts()
         self._recorder = recorder
         self._claims = claims
         self._ledger = ledger
@@ -184,6 +186,7 @@ class Services:
             visit.problems.append(outcome.problem)
         if outcome.disposition is Disposition.APPLIED:
             visit.applied_ns = time.monotonic_ns()
+            self.accounts.move(order)
         if outcome.disposition in (Disposition.APPLIED, Disposition.VOID):
             self.reached.add(order.place)
         if outcome.result is None:

@@ -132,7 +132,7 @@ def _filled(nodes: Any, trial_id: str, tenant: str, saga_id: str) -> list[Node]:
 async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     """Start everything, follow the scripts, wait for every result until the horizon."""
     for run in runs:
-        _record(drive, run)
+        record_program(drive, run)
     await drive.doubles.register((run.tenant.name, run.program) for run in runs)
     await rules_in_force(drive, runs)
     crash = asyncio.create_task(crash_when_held(drive, runs))
@@ -150,7 +150,8 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
         await crash
 
 
-def _record(drive: Drive, run: Run) -> None:
+def record_program(drive: Drive, run: Run) -> None:
+    """Record what is driven, as it was given to the workflow."""
     drive.writer.write(
         Program(
             **now(),
@@ -213,7 +214,7 @@ async def _result(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any]) -> N
 async def _redeliver(drive: Drive, run: Run) -> None:
     """Start the same saga under another workflow id, and wait for its result."""
     again = replace(run, workflow_id=f"{run.workflow_id}~again")
-    _record(drive, again)
+    record_program(drive, again)
     handle = await _start(drive, again)
     if handle is not None:
         for act in run.case.script:

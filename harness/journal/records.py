@@ -242,6 +242,21 @@ class Effect(Record, frozen=True, kw_only=True, tag="effect"):
     others: list[tuple[str, str]] = []
 
 
+class Balance(Record, frozen=True, kw_only=True, tag="balance"):
+    """What a service double has of one resource when it stops, as decimal numbers.
+
+    `free` and `held` are the two sides of one account, whose sum is its `opening`: sagas hold what
+    forward effects took and compensations did not give back.
+    """
+
+    tenant: str
+    service: str
+    resource: str
+    opening: str
+    free: str
+    held: str
+
+
 class AuditEvent(Record, frozen=True, kw_only=True, tag="audit"):
     """One request to the audit sink: header lines as received and the raw body, base64."""
 
@@ -466,6 +481,7 @@ AnyRecord = (
     | Operation
     | Decision
     | Effect
+    | Balance
     | AuditEvent
     | History
     | Fault
@@ -488,6 +504,7 @@ KINDS: tuple[type[Record], ...] = (
     Operation,
     Decision,
     Effect,
+    Balance,
     AuditEvent,
     History,
     Fault,

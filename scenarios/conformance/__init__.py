@@ -13,4 +13,6 @@ SUITES = (
     "scenarios.conformance.test_memory",
     "scenarios.conformance.test_determinism",
     "scenarios.conformance.test_audit",
+    "scenarios.conformance.test_growth",
+    "scenarios.conformance.test_validation",
 )

@@ -5,38 +5,84 @@ from __future__ import annotations
 from typing import Any
 
 from harness.contract.program import Behaviour, Retry, Timer, step
-from harness.scenario import Cancel, Case, Suite
+from harness.scenario import Act, Cancel, Case, Suite
 from scenarios.conformance.shapes import QUICK, failing_at, steps
 
 SAGA_STEPS = 5
+# resources that no other saga moves: what they hold in the end must add up
+OWN: dict[str, Any] = {"stock": "kept", "amount": "12.50"}
 # the last gap is seconds longer than the first, which no slow machine can hide
 GROWING = Retry(initial_ms=200, coefficient=3.0, max_interval_ms=4000, max_attempts=6)
+# cancelled after each of its steps, and while one is on its way
+CANCELLED = (
+    *(
+        Case(
+            name=f"cancelled-after-{position}",
+            feeds=("DUR-6",),
+            tenants=position % 2,
+            nodes=[*steps(position + 1), Timer(duration_ms=20_000)],
+            script=(Cancel(after_step=position),),
+        )
+        for position in range(3)
+    ),
+    Case(
+        name="cancelled-within-1",
+        feeds=("DUR-6",),
+        tenants=1,
+        nodes=[
+            *steps(1),
+            step(1, "slow.{tenant}", behaviour=Behaviour(delay_ms=700)),
+            Timer(duration_ms=20_000),
+        ],
+        script=(Cancel(after_step=0),),
+    ),
+)
 SUITE = Suite(
     name="durability",
-    feeds=("DUR-5", "DUR-7"),
+    feeds=("DUR-5", "DUR-6", "DUR-7"),
+    acts=(
+        Act(
+            name="terminated-mid-saga",
+            feeds=("DUR-6",),
+            call="scenarios.conformance.acts.terminations:terminate_sagas",
+        ),
+    ),
     cases=(
+        *CANCELLED,
         *(
             Case(
                 name=f"fails-at-{position}",
                 feeds=("DUR-5",),
-                nodes=failing_at(SAGA_STEPS, position),
+                nodes=failing_at(SAGA_STEPS, position, **OWN),
             )
             for position in range(SAGA_STEPS)
+        ),
+        # every compensation fails at first
+        *(
+            Case(
+                name=f"undone-hard-{position}",
+                feeds=("DUR-5",),
+                tenants=position % 2,
+                nodes=failing_at(
+                    SAGA_STEPS, position, compensation_behaviour=Behaviour(fail=1), **OWN
+                ),
+            )
+            for position in range(1, SAGA_STEPS)
         ),
         # applied, but every answer is lost: nobody knows, so it is undone as well, and first
         Case(
             name="doubtful",
             feeds=("DUR-5",),
             nodes=[
-                *steps(2),
+                *steps(2, **OWN),
                 step(2, "doubt.{tenant}", behaviour=Behaviour(lose_answer=9), retry=QUICK),
             ],
         ),
-        Case(name="all-applied", feeds=("DUR-5",), nodes=steps(SAGA_STEPS)),
+        Case(name="all-applied", feeds=("DUR-5",), nodes=steps(SAGA_STEPS, **OWN)),
         Case(
             name="cancelled",
             feeds=("DUR-5",),
-            nodes=[*steps(3), Timer(duration_ms=20_000)],
+            nodes=[*steps(3, **OWN), Timer(duration_ms=20_000)],
             script=(Cancel(after_step=2),),
         ),
         *(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
 
-from scenarios.reference.activities import Outside, perform, require_allowed
+from scenarios.reference.activities import Outside, Perform, perform, require_allowed
 from scenarios.reference.call import Call, headers, idempotency_key
 from scenarios.reference.services import ServiceFailed, call_service
 
@@ -94,6 +95,15 @@ async def called_twice(
     return await call_service(http, url, call, given, deadline_s)
 
 
+async def half_given_back(
+    http: aiohttp.ClientSession, url: str, call: Call, given: Mapping[str, str], deadline_s: float
+) -> dict[str, Any]:
+    """Gives half of the amount back."""
+    if call.direction == "compensation":
+        call = replace(call, amount=str(Decimal(call.amount) / 2))
+    return await call_service(http, url, call, given, deadline_s)
+
+
 # --- services -------------------------------------------------------------------------------------
 
 _RESOURCES: Final[dict[tuple[str, int], tuple[str, str]]] = {}
@@ -119,3 +129,15 @@ async def result_of_first_tenant(
     place = call.saga_id, call.step, call.direction
     result = await call_service(http, url, call, given, deadline_s)
     return _RESULTS.setdefault(place, result)
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def keeping_record(size_bytes: int) -> Perform:
+    """Brings the whole business record into the history, beside the result."""
+
+    async def keep(outside: Outside, call: Call) -> dict[str, Any]:
+        return {**await perform(outside, call), "record": "x" * size_bytes}
+
+    return keep

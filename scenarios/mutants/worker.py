@@ -21,6 +21,7 @@ from scenarios.mutants import (
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
     compensation,
+    heavy,
     process_state,
     replay_told,
     retries,
@@ -29,6 +30,7 @@ from scenarios.mutants.workflows import (
     step_slept_before,
     tenants,
     under_load,
+    validation,
 )
 from scenarios.reference.pdp import Ruling
 from scenarios.reference.worker import Parts, main
@@ -103,12 +105,27 @@ PARTS: Final[Mapping[str, Parts]] = {
         workflow=compensation.DoubtfulForgottenOnceContinued
     ),
     "completed-undone": Parts(workflow=compensation.CompletedUndone),
+    "half-refunded": Parts(call_service=attempts.half_given_back),
+    "cancel-not-undone": Parts(workflow=compensation.CancelNotUndone),
+    "cancel-is-a-failure": Parts(workflow=compensation.CancelIsAFailure),
     "one-step-more": Parts(perform=attempts.one_step_more),
     "step-left-out": Parts(workflow=compensation.StepLeftOut),
     "constant-interval": Parts(workflow=retries.ConstantInterval),
     "long-interval": Parts(workflow=retries.LongInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
+    # growth
+    "notes-at-every-step": Parts(workflow=heavy.NotesAtEveryStep),
+    "record-kept": Parts(perform=attempts.keeping_record(100 << 10)),
+    "large-record-kept": Parts(perform=attempts.keeping_record(600 << 10)),
+    "children-all-at-once": Parts(workflow=heavy.ChildrenAllAtOnce),
+    "child-for-each-step": Parts(workflow=heavy.ChildForEachStep),
+    # validation
+    "misfit-taken": Parts(workflow=validation.TakesAnything),
+    "misfit-fails-the-task": Parts(workflow=validation.FailsTheTask),
+    "misfit-refused-again": Parts(workflow=validation.RefusesForNow),
+    "works-until-the-misfit": Parts(workflow=validation.WorksUntilTheMisfit),
+    "unknown-members-refused": Parts(workflow=validation.KnowsAllMembers),
     # audit
     "emits-itself": Parts(workflow=emitting.EmitsItself, runner=UnsandboxedWorkflowRunner),
     "reports-each-attempt": Parts(perform=emitting.reporting_each_attempt),

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ from harness.contract.program import (
     SagaProgram,
     Step,
     idempotency_key,
+    quantity,
     to_json,
 )
 from harness.contract.transitions import AUDITED
@@ -36,6 +38,7 @@ from harness.journal.read import Journal, from_records, hand_made_manifest
 from harness.journal.records import (
     Answer,
     AuditEvent,
+    Balance,
     Decision,
     Disposition,
     Effect,
@@ -122,6 +125,7 @@ class Story:
         self.records: list[Record] = []
         self.runs: list[Told] = []
         self.files: dict[str, bytes] = {}
+        self.held: dict[tuple[str, str, str], Decimal] = {}
 
     # --- what tests do with it
 
@@ -156,6 +160,13 @@ class Story:
             raw = json.dumps({"events": run.events}).encode()
             files[run.path] = raw
             records.append(self._history(run, raw))
+        records += [
+            Balance(
+                at_ns=self.now_ns, wall_ns=self.wall_ns, tenant=tenant, service=service,
+                resource=resource, opening="1000", free=str(1000 - held), held=str(held),
+            )
+            for (tenant, service, resource), held in self.held.items()
+        ]  # fmt: skip
         return from_records(records, manifest=hand_made_manifest(**manifest), histories=files)
 
     def judge(self, check: Check, **parameters: Any) -> Verdict:
@@ -360,6 +371,10 @@ class Story:
         name = f"{node.service}.{operation}"
         result = {"reference": f"{name}-{who['saga_id']}", "amount": node.amount, "applied": 1}
         reached = disposition in (Disposition.APPLIED, Disposition.SUPPRESSED)
+        if disposition is Disposition.APPLIED:
+            account = (who["tenant"], node.service, node.resource)
+            moved = quantity(node.amount) * (1 if who["direction"] == "forward" else -1)
+            self.held[account] = self.held.get(account, Decimal(0)) + moved
         received_ns = self.now_ns + MS // 2
         times = self.at()
         self.add(

@@ -9,6 +9,7 @@ from typing import Any
 from harness.journal.records import (
     Answer,
     AuditEvent,
+    Balance,
     Canary,
     Decision,
     Difference,
@@ -104,6 +105,9 @@ ONE_OF_EACH: tuple[Record, ...] = (
         operation="reserve",
         disposition=Disposition.APPLIED,
         status=200,
+    ),
+    Balance(
+        **AT, tenant="alpha", service="rms", resource="item", opening="10", free="7.5", held="2.5"
     ),
     AuditEvent(**AT, seq=3, headers=[("ce-id", "1"), ("ce-id", "2")], body="e30="),
     History(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from harness.checks.check import Check, Evidence
 from harness.checks.durability import CHECKS
 from harness.checks.durability.backoff import nominal_ms
-from harness.checks.histories import runs
+from harness.checks.histories import runs, wall_ns
 from harness.contract.program import Behaviour, Retry, step
 from harness.journal.records import (
     Answer,
@@ -23,10 +24,10 @@ from harness.journal.records import (
     Program,
 )
 from harness.outcome import Outcome
-from tests.unit.journals import MS, Story, failure, payloads
+from tests.unit.journals import EPOCH_NS, MS, Story, failure, payloads
 
 BY_ID = {check.id: check for check in CHECKS}
-DUR_2, DUR_5, DUR_7 = BY_ID["DUR-2"], BY_ID["DUR-5"], BY_ID["DUR-7"]
+DUR_2, DUR_5, DUR_6, DUR_7 = (BY_ID[f"DUR-{number}"] for number in (2, 5, 6, 7))
 IDS = tuple(BY_ID)
 
 
@@ -56,16 +57,23 @@ def test_nothing_recorded_is_inconclusive(check: Check) -> None:
 
 
 def sagas(failing_at: tuple[int, ...] = (0, 1, 2)) -> Story:
-    """Three steps each: completed, failed at some, cancelled, terminated, timed out."""
+    """Three steps each: completed, failed at some, cancelled, terminated, timed out.
+
+    Each position but the first fails once more, with compensations that fail at first.
+    """
     story = Story()
     three = [step(n, "r") for n in range(3)]
     story.saga(three, feeds=IDS, case="done")
     for position in failing_at:
         plan = {(position, "forward"): ["refuse"]}
         story.saga(three, feeds=IDS, case=f"failed-{position}", plan=plan)
+        if position:
+            hard = {**plan, (position - 1, "compensation"): ["fail", "ok"]}
+            story.saga(three, feeds=IDS, case=f"hard-{position}", plan=hard)
     story.saga(three, feeds=IDS, case="cancelled", end="canceled")
     for end in ("terminated", "timed out", "open"):
-        story.saga(three, feeds=IDS, case=end, end=end)
+        # what is abandoned moves accounts of its own
+        story.saga([step(n, "left") for n in range(3)], feeds=IDS, case=end, end=end)
     return story
 
 
@@ -73,7 +81,7 @@ def test_sagas_that_are_whole_or_undone_pass() -> None:
     """Abandoned ones are counted, and nothing is asked of them."""
     verdict = sagas().judge(DUR_5)
     assert verdict.outcome is Outcome.PASS, verdict.reason
-    assert verdict.figures["sagas_judged"] == 5
+    assert verdict.figures["sagas_judged"] == 7
     assert verdict.figures["abandoned"] == 2
     assert verdict.figures["failing_positions"] == [0, 1, 2]
 
@@ -227,30 +235,60 @@ def test_a_saga_that_failed_with_every_step_applied_failed_at_no_position() -> N
     run.events.pop()
     story.event(run, "WORKFLOW_EXECUTION_FAILED", **failure("SagaFailed"))
     verdict = story.judge(DUR_5)
-    assert "2 positions" in verdict.reason
+    assert "positions [0, 1]" in verdict.reason
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
-    ("positions", "missing"),
-    [
-        ((0, 2), "2 positions"),
-        ((1, 2), "first step"),
-        ((0, 1), "last step"),
-    ],
+    "positions",
+    [(0, 2), (1, 2), (0, 1)],
 )
-def test_sagas_must_fail_at_the_first_the_last_and_another_step(
-    positions: tuple[int, ...], missing: str
-) -> None:
-    """What lacks is named."""
-    assert missing in lacks(sagas(positions), DUR_5)
+def test_sagas_must_fail_at_every_step(positions: tuple[int, ...]) -> None:
+    """Where they failed is told."""
+    assert f"positions {sorted(positions)}" in lacks(sagas(positions), DUR_5)
+
+
+def test_compensations_must_have_failed_at_first_at_every_step() -> None:
+    """Where a saga has something to undo."""
+    story = sagas()
+    story.set(Program, {"feeds": ["OTHER"]}, saga_id="s-hard-1")
+    assert "failed at step [1]" in lacks(story, DUR_5)
+
+
+def test_an_account_that_holds_what_no_completed_saga_took_fails() -> None:
+    """Half of it was given back."""
+    story = sagas()
+    account = ("alpha", "rms", "r")
+    story.held[account] += Decimal("0.5")
+    assert "1.5 are held" in clause(story, DUR_5, "not conserved")
+    (row,) = [r for r in story.judge(DUR_5).figures["stock_and_money"] if r["service"] == "rms"]
+    assert (row["due"], row["held"]) == (1.0, 1.5)
+
+
+def test_an_account_that_another_saga_moved_is_not_judged() -> None:
+    """Nobody knows what it must hold."""
+    story = sagas()
+    for number in range(3):
+        story.saga([step(number, "r")], case=f"foreign-{number}")
+    assert "0 accounts" in lacks(story, DUR_5)
+
+
+def test_a_saga_that_is_as_none_of_its_runs_ended_fails() -> None:
+    """Completed and failed, and it is neither whole nor undone."""
+    story = sagas()
+    done = next(r for r in story.runs if r.workflow_id == "wf-done")
+    failed = next(r for r in story.runs if r.workflow_id == "wf-failed-0")
+    failed.events[0] = done.events[0]
+    story.drop(Effect, saga_id="s-done", step=1)
+    assert "1 not applied" in story.judge(DUR_5).reason
 
 
 def test_positions_of_other_sagas_do_not_count() -> None:
     """They are judged all the same."""
     story = sagas()
     story.set(Program, {"feeds": ["OTHER"]}, saga_id="s-failed-2")
-    assert "last step" in lacks(story, DUR_5)
+    story.set(Program, {"feeds": ["OTHER"]}, saga_id="s-hard-2")
+    assert "positions [0, 1]" in lacks(story, DUR_5)
     story.drop(Effect, saga_id="s-failed-2", step=0, direction="compensation")
     clause(story, DUR_5, "not compensated")
 
@@ -262,6 +300,101 @@ def test_a_saga_with_two_different_endings_is_inconclusive() -> None:
     failed = next(r for r in story.runs if r.workflow_id == "wf-failed-0")
     failed.events[0] = done.events[0]
     assert "ended differently" in lacks(story, DUR_5)
+
+
+# --- DUR-6
+
+
+def _asked(story: Story, what: str, case: str) -> None:
+    """The engine acknowledged it."""
+    story.add(
+        Operation(
+            **story.at(), name=what, tenant="alpha", workflow_id=f"wf-{case}", ending=Ending.OK,
+            status="OK", invoked_ns=story.now_ns,
+        )
+    )  # fmt: skip
+
+
+def broken_off(cancelled: int = 3, terminated: int = 3) -> Story:
+    """Sagas of one step, of two and of three, cancelled and terminated after their last."""
+    story = Story()
+    for what, count in (("cancel", cancelled), ("terminate", terminated)):
+        for position in range(count):
+            case = f"{what}-{position}"
+            end = {"cancel": "canceled", "terminate": "terminated"}[what]
+            story.saga([step(n, "r") for n in range(position + 1)], feeds=IDS, case=case, end=end)
+            _asked(story, what, case)
+            story.passes(2000)
+    return story
+
+
+def test_cancelled_sagas_are_undone_and_what_terminated_ones_leave_is_listed() -> None:
+    """Each effect, with what it was and where."""
+    verdict = broken_off().judge(DUR_6)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+    assert verdict.figures["orphan_effects"] == 6
+    assert verdict.figures["orphans"][0] == {
+        "tenant": "alpha", "workflow_id": "wf-terminate-0", "ended": "TERMINATED",
+        "effect": "rms.reserve", "resource": "r", "amount": "1", "step": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "terminated", "missing"), [(2, 3, "cancelled at 2"), (3, 2, "terminated at 2")]
+)
+def test_three_positions_of_each_are_the_least(
+    cancelled: int, terminated: int, missing: str
+) -> None:
+    """Else nothing is concluded."""
+    assert missing in lacks(broken_off(cancelled, terminated), DUR_6)
+
+
+def test_a_cancelled_saga_that_keeps_an_effect_fails() -> None:
+    """It was acknowledged, and is not undone."""
+    story = broken_off()
+    story.drop(Effect, saga_id="s-cancel-2", step=1, direction="compensation")
+    assert "step 1 is still applied" in clause(story, DUR_6, "cancelled, not compensated")
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [("cancel-1", "cancel not honoured"), ("terminate-1", "terminate not honoured")],
+)
+def test_one_that_completes_all_the_same_fails(case: str, name: str) -> None:
+    """Whatever it did before."""
+    story = broken_off()
+    run = next(run for run in story.runs if run.workflow_id == f"wf-{case}")
+    run.events[-1]["eventType"] = "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
+    clause(story, DUR_6, name)
+
+
+@pytest.mark.parametrize(("late_ms", "outcome"), [(499, Outcome.PASS), (502, Outcome.FAIL)])
+def test_a_request_after_the_termination_fails_unless_it_was_on_its_way(
+    late_ms: float, outcome: Outcome
+) -> None:
+    """Half a second is granted."""
+    story = broken_off()
+    run = next(run for run in story.runs if run.workflow_id == "wf-terminate-2")
+    closed_ns = wall_ns(run.events[-1]["eventTime"])
+    (effect,) = story.all(Effect, saga_id="s-terminate-2", step=2)
+    at = closed_ns - EPOCH_NS + int(late_ms * MS)
+    story.set(
+        Effect,
+        {"received_ns": at, "at_ns": at, "wall_ns": EPOCH_NS + at},
+        saga_id="s-terminate-2",
+        step=2,
+    )
+    assert effect.applied_ns
+    assert story.judge(DUR_6).outcome is outcome
+
+
+def test_a_termination_that_was_not_acknowledged_is_not_asked_about() -> None:
+    """It may not have taken place."""
+    story = broken_off(terminated=4)
+    story.set(Operation, {"ending": Ending.INFO}, workflow_id="wf-terminate-3")
+    run = next(run for run in story.runs if run.workflow_id == "wf-terminate-3")
+    run.events[-1]["eventType"] = "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
+    assert story.judge(DUR_6).outcome is Outcome.PASS
 
 
 # --- DUR-7

@@ -21,7 +21,7 @@ from harness.doubles.defects import SLOW_MS, Defect
 from harness.doubles.instruments import Doubles
 from harness.doubles.messages import Addresses
 from harness.errors import DriveError
-from harness.journal.records import AuditEvent, Decision, Disposition, Effect
+from harness.journal.records import AuditEvent, Balance, Decision, Disposition, Effect
 from harness.journal.write import SegmentWriter
 
 WAIT_MS = 5000
@@ -83,7 +83,8 @@ class Rig:
         lines = self._path.read_bytes().splitlines()[1:]
         if b'"kind":"footer"' in lines[-1]:
             lines.pop()
-        return [msgspec.json.decode(line, type=Decision | Effect | AuditEvent) for line in lines]
+        kinds = Decision | Effect | Balance | AuditEvent
+        return [msgspec.json.decode(line, type=kinds) for line in lines]
 
     def effects(self) -> list[Effect]:
         return [record for record in self.records() if isinstance(record, Effect)]
@@ -258,6 +259,8 @@ async def test_a_stop_records_what_is_held(tmp_path: Path) -> None:
             held += await client.held(WAIT_MS)
         assert (await client.counts()).effects == 0
     await asyncio.gather(*calls, return_exceptions=True)
+    (balance,) = [record for record in worker.records() if isinstance(record, Balance)]
+    assert (balance.resource, balance.free, balance.held) == ("room-7", "999997", "3")
     assert {(e.saga_id, e.disposition.value, e.fault) for e in worker.effects()} == {
         ("s-1", "failed", "held before"), ("s-2", "applied", "held after"),
     }  # fmt: skip

@@ -6,9 +6,11 @@ from typing import Final
 
 from harness.checks.check import Check
 from harness.checks.durability.backoff import retries_back_off
+from harness.checks.durability.endings import cancel_undoes_and_terminate_leaves
 from harness.checks.durability.partition import partitions_lose_nothing
 from harness.checks.durability.saga import all_or_compensated
 from harness.journal.records import (
+    Balance,
     Decision,
     Effect,
     Fault,
@@ -32,8 +34,14 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="DUR-5",
         subject=Subject.WORKER,
-        needs={**_LEDGER, Decision: 0},
+        needs={**_LEDGER, Decision: 0, Balance: 0},
         judge=all_or_compensated,
+    ),
+    Check(
+        id="DUR-6",
+        subject=Subject.WORKER,
+        needs={**_LEDGER, Decision: 0, Operation: 1},
+        judge=cancel_undoes_and_terminate_leaves,
     ),
     Check(id="DUR-7", subject=Subject.WORKER, needs=_LEDGER, judge=retries_back_off),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.checks.check import Evidence, Finding
+from harness.checks.durability.conserved import UNBALANCED, books
 from harness.checks.histories import (
     CANCELED,
     COMPENSATION_RETRY,
@@ -32,7 +33,8 @@ TWICE: Final = "compensated twice"
 ORDER: Final = "wrong order"
 GOES_ON: Final = "forward after compensation"
 FOREIGN: Final = "effect of no step"
-CLAUSES: Final = (NOT_APPLIED, NEEDLESS, NOT_COMPENSATED, TWICE, ORDER, GOES_ON, FOREIGN)
+DEPARTURES: Final = (NOT_APPLIED, NEEDLESS, NOT_COMPENSATED, TWICE, ORDER, GOES_ON, FOREIGN)
+CLAUSES: Final = (*DEPARTURES, UNBALANCED)
 LEAST_POSITIONS: Final = 3
 _ABANDONED: Final = (TERMINATED, TIMED_OUT)
 
@@ -68,23 +70,27 @@ def all_or_compensated(evidence: Evidence) -> Finding:
     A completed saga has applied every step and compensated none. A failed or cancelled one has
     compensated exactly the steps that were applied, each once, in reverse order of application,
     and applied nothing after the first compensation. Terminated and timed-out sagas are counted:
-    nothing can be promised for them. Sagas must have failed at their first step, at their last and
-    at another position.
+    nothing can be promised for them. A saga whose runs ended differently (it was reset, retried or
+    delivered again) is as one of them ended. Stock and money are conserved: the accounts that only
+    the driven sagas moved hold what the completed ones took, and nothing else. Sagas must have
+    failed at every one of their steps, and at every one with compensations that failed at first.
     """
     ended, abandoned, mixed = ended_sagas(evidence)
     given_up = compensations_given_up(evidence)
     broken = [each for saga in ended for each in departures(saga, given_up)]
+    broken += [each for ways in mixed.values() for each in _in_no_way(ways, given_up)]
     driven = coverage(evidence, "DUR-5")
     fed = {(saga.tenant, saga.saga_id) for saga in driven.fed}
-    failed = [
-        saga
-        for saga in ended
-        if saga.run.closing == FAILED and (saga.run.tenant, saga.run.saga_id) in fed
-    ]
+    judged = {key: saga for saga in ended if (key := (saga.run.tenant, saga.run.saga_id)) in fed}
+    failed = [saga for saga in judged.values() if saga.run.closing == FAILED]
+    stock = books(evidence, {key: saga.run for key, saga in judged.items()})
+    broken += stock.broken()
+    both = mixed.keys() & fed
     lacks = [
         driven.lacks,
         *_positions(failed),
-        f"{len(mixed & fed)} sagas had several runs that ended differently" if mixed & fed else "",
+        f"{len(both)} sagas had several runs that ended differently" if both else "",
+        stock.lacks,
     ]
     endings = Counter(saga.run.closing for saga in ended)
     figures = {
@@ -94,7 +100,9 @@ def all_or_compensated(evidence: Evidence) -> Finding:
         "cancelled": endings[CANCELED],
         "abandoned": abandoned,
         "failing_positions": sorted({saga.position for saga in failed}),
+        "sagas_of_several_endings": len(mixed),
         "compensations_without_effect": sum(_voids(saga.back) for saga in ended),
+        "stock_and_money": stock.rows(),
     }
     kept = (
         f"{endings[COMPLETED]} completed sagas applied every step; {endings[FAILED]} failed and "
@@ -104,29 +112,61 @@ def all_or_compensated(evidence: Evidence) -> Finding:
     return conclude(CLAUSES, broken, lacks, kept, figures)
 
 
-def ended_sagas(evidence: Evidence) -> tuple[list[Ended], int, set[tuple[str, str]]]:
-    """The sagas to judge, how many were abandoned, and which ended in several ways."""
-    known = sagas(evidence)
-    by_saga: dict[tuple[str, str], list[Run]] = {}
-    for run in runs(evidence).values():
-        if run.ended and (run.tenant, run.saga_id) in known:
-            by_saga.setdefault((run.tenant, run.saga_id), []).append(run)
+def ended_sagas(evidence: Evidence) -> tuple[list[Ended], int, dict[tuple[str, str], list[Ended]]]:
+    """The sagas to judge, how many were abandoned, and those that ended in several ways, with the
+    last run of each way."""
+    by_saga = _ended_by_saga(evidence)
     ledger = _by_saga(evidence)
     ended: list[Ended] = []
     abandoned = 0
-    mixed: set[tuple[str, str]] = set()
+    mixed: dict[tuple[str, str], list[Ended]] = {}
     for (tenant, saga_id), found in by_saga.items():
-        own = [run for run in found if run.closing not in _ABANDONED]
-        if not own:
+        found.sort(key=lambda run: run.closed_ns)
+        by_closing = {run.closing: run for run in found if run.closing not in _ABANDONED}
+        forward, back = ledger.get((tenant, saga_id), _NOTHING)
+        ways = [
+            Ended(run, tuple(steps_of(run.program.get("nodes"))), forward, back)
+            for run in by_closing.values()
+        ]
+        if not ways:
             abandoned += 1
-        elif len({run.closing for run in own}) > 1:
-            mixed.add((tenant, saga_id))
+        elif len(ways) > 1:
+            mixed[tenant, saga_id] = ways
         else:
-            last = max(own, key=lambda run: run.closed_ns)
-            steps = tuple(steps_of(last.program.get("nodes")))
-            forward, back = ledger.get((tenant, saga_id), _NOTHING)
-            ended.append(Ended(last, steps, forward, back))
+            ended += ways
     return ended, abandoned, mixed
+
+
+def sagas_left(evidence: Evidence) -> list[Ended]:
+    """The sagas that were terminated or timed out, with what their services saw: nothing can be
+    promised for them. Where it was started again, the run that was abandoned first."""
+    ledger = _by_saga(evidence)
+    found: list[Ended] = []
+    for key, ended in _ended_by_saga(evidence).items():
+        abandoned = [run for run in ended if run.closing in _ABANDONED]
+        if abandoned:
+            first = min(abandoned, key=lambda run: run.closed_ns)
+            forward, back = ledger.get(key, _NOTHING)
+            found.append(Ended(first, tuple(steps_of(first.program.get("nodes"))), forward, back))
+    return found
+
+
+def _ended_by_saga(evidence: Evidence) -> dict[tuple[str, str], list[Run]]:
+    """The ended runs of each saga that was driven."""
+    known = sagas(evidence)
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in runs(evidence).values():
+        if run.ended and (run.tenant, run.saga_id) in known:
+            found.setdefault((run.tenant, run.saga_id), []).append(run)
+    return found
+
+
+def _in_no_way(ways: list[Ended], given_up: frozenset[_Step]) -> list[Broken]:
+    """What is broken of a saga that ended in several ways, if it is as none of them ended.
+
+    Of that way that it comes nearest to.
+    """
+    return min((list(departures(way, given_up)) for way in ways), key=len)
 
 
 def departures(saga: Ended, given_up: frozenset[_Step]) -> Iterator[Broken]:
@@ -219,12 +259,30 @@ def _voids(effects: _BySteps) -> int:
 
 
 def _positions(failed: Iterable[Ended]) -> Iterator[str]:
-    """What lacks of the positions at which sagas failed."""
-    at = [(saga.position, len(saga.steps)) for saga in failed]
-    positions = {position for position, steps in at if position < steps}
-    if len(positions) < LEAST_POSITIONS:
-        yield f"sagas failed at {len(positions)} positions, {LEAST_POSITIONS} are the least"
-    if 0 not in positions:
-        yield "no saga failed at its first step"
-    if not any(position == steps - 1 > 0 for position, steps in at):
-        yield "no saga failed at its last step"
+    """What lacks of the positions at which sagas failed: of one length, every one, twice over."""
+    first_try: dict[int, set[int]] = {}
+    undone_hard: dict[int, set[int]] = {}
+    for saga in failed:
+        length, position = len(saga.steps), saga.position
+        if position < length:
+            first_try.setdefault(length, set()).add(position)
+            if _failed_at_first(saga.back):
+                undone_hard.setdefault(length, set()).add(position)
+    length = max((n for n, at in first_try.items() if at == {*range(n)}), default=0)
+    if length < LEAST_POSITIONS:
+        seen = sorted({position for at in first_try.values() for position in at})
+        yield (
+            f"sagas failed at the positions {seen}; some of at least {LEAST_POSITIONS} steps must "
+            "fail at every one"
+        )
+    # before its first step there is nothing to undo
+    missing = {*range(1, length)} - undone_hard.get(length, set())
+    if missing:
+        yield f"no compensation failed at first where a saga failed at step {sorted(missing)}"
+
+
+def _failed_at_first(back: _BySteps) -> bool:
+    return any(
+        effects[0].disposition is Disposition.FAILED and applied(effects)
+        for effects in back.values()
+    )

@@ -26,6 +26,7 @@ from harness.checks.histories.saga import (
     Place,
     Saga,
     coverage,
+    ended_runs,
     sagas,
     steps_of,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Transition",
     "canonical_sha256",
     "coverage",
+    "ended_runs",
     "read_run",
     "remembered",
     "runs",

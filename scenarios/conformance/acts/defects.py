@@ -14,3 +14,5 @@ class Defect(enum.StrEnum):
     LISTS_WITHOUT_TENANT = "lists-without-tenant"
     TENANT_NOT_DELETED = "tenant-not-deleted"
     TENANT_NOT_DEPRECATED = "tenant-not-deprecated"
+    TERMINATE_CANCELS = "terminate-cancels"
+    TERMINATED_STARTED_AGAIN = "terminated-started-again"

@@ -15,10 +15,12 @@ from scenarios.mutants.table import (
     determinism,
     durability,
     equivalents,
+    growth,
     idempotency,
     isolation,
     load_and_chaos,
     next_builds,
+    validation,
 )
 from scenarios.mutants.table.unkilled import UNKILLED
 
@@ -33,5 +35,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *next_builds.MUTANTS,
     *audit.MUTANTS,
     *durability.MUTANTS,
+    *growth.MUTANTS,
+    *validation.MUTANTS,
     *load_and_chaos.MUTANTS,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from harness.mutant import Mutant
-from scenarios.mutants.table.broken import broken_worker
+from harness.platform.breakage import Breakage
+from scenarios.mutants.table.broken import STUCK, broken_worker
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -60,6 +61,48 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         breakage=broken_worker("step-left-out"),
         cases=("all-applied",),
         collateral={"INV-IDEM-1": "a completed saga has a step without its effect"},
+    ),
+    Mutant(
+        name="half-refunded",
+        expected=("DUR-5",),
+        clause="not conserved",
+        defect="A compensation gives half of the amount back.",
+        breakage=broken_worker("half-refunded"),
+        cases=("fails-at-*",),
+    ),
+    Mutant(
+        name="cancel-not-undone",
+        expected=("DUR-6",),
+        clause="cancelled, not compensated",
+        defect="A cancelled saga ends at once, and what it had applied stays.",
+        breakage=broken_worker("cancel-not-undone"),
+        cases=("cancelled-after-*",),
+        collateral={"DUR-5": "a cancelled saga that is not undone is not undone there either"},
+    ),
+    Mutant(
+        name="cancel-is-a-failure",
+        expected=("DUR-6",),
+        clause="cancel not honoured",
+        defect="A cancelled saga is undone, and ends as failed.",
+        breakage=broken_worker("cancel-is-a-failure"),
+        cases=("cancelled-after-*",),
+    ),
+    Mutant(
+        name="terminate-cancels",
+        expected=("DUR-6",),
+        clause="terminate not honoured",
+        defect="Who asks to terminate a saga has it cancelled, and undone.",
+        breakage=Breakage(drive=("terminate-cancels",)),
+        cases=("cancelled-after-0",),
+    ),
+    Mutant(
+        name="terminated-started-again",
+        expected=("DUR-6",),
+        clause="goes on after terminate",
+        defect="A terminated saga is started again by who finds it missing.",
+        breakage=Breakage(drive=("terminated-started-again",)),
+        cases=("cancelled-after-0",),
+        parameters=STUCK,
     ),
     Mutant(
         name="constant-interval",

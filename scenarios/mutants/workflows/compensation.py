@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 
 from scenarios.reference.workflow import NOTHING, NodeFailed, ReferenceSaga
 
@@ -88,3 +90,30 @@ class CompletedUndone(ReferenceSaga):
         await super()._execute()
         last = len(self.program.nodes)
         await self._compensate(NodeFailed(last, "", may_be_applied=False))
+
+
+@workflow.defn(name="ReferenceSaga")
+class CancelNotUndone(ReferenceSaga):
+    """Ends as cancelled without compensating anything."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def to_compensate(self, unknown: int | None) -> list[int]:
+        cancelled = workflow.cancellation_reason() is not None
+        return [] if cancelled else super().to_compensate(unknown)
+
+
+@workflow.defn(name="ReferenceSaga")
+class CancelIsAFailure(ReferenceSaga):
+    """Ends as failed where it was cancelled."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        try:
+            return await super().run(raw)
+        except asyncio.CancelledError as error:
+            if workflow.cancellation_reason() is None:
+                raise  # the run is evicted from the worker's cache
+            raise ApplicationError("cancelled", type="SagaFailed", non_retryable=True) from error
