@@ -37,9 +37,10 @@ class Behaviour(_Value, frozen=True, kw_only=True):
     """What a service double does with the requests of one step in one direction.
 
     The first `fail` requests get 503, the first `lose_answer` are applied and their answer is lost
-    (connection closed), `business_failure` is 422. The first `delayed` requests wait `delay_ms`; if
-    it is 0, all of them. `hold` keeps the answer of the first request back, `before` it is applied
-    or `after`, until the harness releases it (it kills the worker meanwhile).
+    (connection closed), `business_failure` is 422, `rejected` 403. The first `delayed` requests
+    wait `delay_ms`; if it is 0, all of them. `hold` keeps the answer of the first request
+    back, `before` it is applied or `after`, until the harness releases it (it kills the worker
+    meanwhile).
     """
 
     fail: int = 0
@@ -47,6 +48,7 @@ class Behaviour(_Value, frozen=True, kw_only=True):
     delay_ms: int = 0
     delayed: int = 0
     business_failure: bool = False
+    rejected: bool = False
     hold: str = ""
 
 

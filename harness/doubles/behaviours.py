@@ -22,6 +22,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     lose_answer: bool
     delay_ms: int
     business_failure: bool
+    rejected: bool
     hold: str
 
 
@@ -38,6 +39,7 @@ class _Script(msgspec.Struct):
             fail=number < behaviour.fail, lose_answer=losing,
             delay_ms=behaviour.delay_ms if waits else 0,
             business_failure=behaviour.business_failure,
+            rejected=behaviour.rejected,
             hold=behaviour.hold if number == 0 else "",
         )  # fmt: skip
 

@@ -158,6 +158,10 @@ class Services:
             visit.faults.append("fail")
             self._refuse(visit, Disposition.FAILED, 503, ["the service is away"])
             return True
+        if turn.rejected:
+            visit.faults.append("rejected")
+            self._refuse(visit, Disposition.REFUSED, 403, ["the service will have none of it"])
+            return True
         if turn.business_failure:
             visit.faults.append("business_failure")
             self._refuse(visit, Disposition.REFUSED, 422, ["the business says no"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.contract.program import Behaviour, Retry, Timer, step
 from harness.scenario import Act, Cancel, Case, Suite
-from scenarios.conformance.shapes import QUICK, failing_at, steps
+from scenarios.conformance.shapes import BUSINESS_FAILURE, QUICK, failing_at, steps
 
 SAGA_STEPS = 5
 # resources that no other saga moves: what they hold in the end must add up
@@ -37,10 +37,62 @@ CANCELLED = (
         script=(Cancel(after_step=0),),
     ),
 )
+# as many attempts as the policy says; the last one succeeds; what is final is not tried again
+LIMITED = (
+    *(
+        Case(
+            name=f"attempts-{most}",
+            feeds=("DUR-8",),
+            tenants=most % 2,
+            nodes=[
+                step(
+                    most,
+                    "never.{tenant}",
+                    behaviour=Behaviour(fail=99),
+                    retry=Retry(initial_ms=50, max_attempts=most),
+                )
+            ],
+        )
+        for most in (1, 2, 4)
+    ),
+    Case(
+        name="last-attempt",
+        feeds=("DUR-8",),
+        tenants=1,
+        nodes=[
+            step(
+                3,
+                "last.{tenant}",
+                behaviour=Behaviour(fail=2),
+                retry=Retry(initial_ms=50, max_attempts=3),
+            )
+        ],
+    ),
+    *(
+        Case(
+            name=f"final-{name}",
+            feeds=("DUR-8",),
+            tenants=0,
+            nodes=[step(kind, f"{resource}.{{tenant}}", behaviour=behaviour)],
+        )
+        for kind, (name, resource, behaviour) in enumerate(
+            (
+                ("denied", "fm-02", Behaviour()),
+                ("refused", "final", BUSINESS_FAILURE),
+                ("rejected", "final", Behaviour(rejected=True)),
+            )
+        )
+    ),
+)
 SUITE = Suite(
     name="durability",
-    feeds=("DUR-5", "DUR-6", "DUR-7"),
+    feeds=("DUR-5", "DUR-6", "DUR-7", "DUR-8"),
     acts=(
+        Act(
+            name="timeouts-run-into",
+            feeds=("DUR-8",),
+            call="scenarios.conformance.acts.timeouts:run_into_timeouts",
+        ),
         Act(
             name="terminated-mid-saga",
             feeds=("DUR-6",),
@@ -49,6 +101,7 @@ SUITE = Suite(
     ),
     cases=(
         *CANCELLED,
+        *LIMITED,
         *(
             Case(
                 name=f"fails-at-{position}",

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
+from temporalio.exceptions import ApplicationError
 
 from scenarios.reference.activities import Outside, Perform, perform, require_allowed
 from scenarios.reference.call import Call, headers, idempotency_key
@@ -65,6 +66,14 @@ async def one_step_more(outside: Outside, call: Call) -> dict[str, Any]:
     result = await perform(outside, call)
     await perform(outside, replace(call, step=call.step + 100))
     return result
+
+
+async def nothing_final(outside: Outside, call: Call) -> dict[str, Any]:
+    """Has whatever fails tried again."""
+    try:
+        return await perform(outside, call)
+    except ApplicationError as error:
+        raise ApplicationError(str(error), type=error.type) from error
 
 
 async def second_call_skipped(outside: Outside, call: Call) -> dict[str, Any]:

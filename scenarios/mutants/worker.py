@@ -114,6 +114,8 @@ PARTS: Final[Mapping[str, Parts]] = {
     "long-interval": Parts(workflow=retries.LongInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
+    "nothing-is-final": Parts(workflow=retries.NothingIsFinal, perform=attempts.nothing_final),
+    "retries-without-bound": Parts(workflow=retries.WithoutBound),
     # growth
     "notes-at-every-step": Parts(workflow=heavy.NotesAtEveryStep),
     "record-kept": Parts(perform=attempts.keeping_record(100 << 10)),

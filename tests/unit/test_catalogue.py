@@ -65,7 +65,7 @@ CHECKED = {
     "INV-DET": (*range(1, 8), 9),
     "INV-AUD": (1, 2, 4, 5, 6, 7, 8, 9),
     "EVT": tuple(range(1, 14)),
-    "DUR": (2, 5, 6, 7),
+    "DUR": (2, 5, 6, 7, 8),
     "CAP": (6,),
     "IMP": (3, 4),
     "MIT": (4,),

@@ -7,6 +7,7 @@ from typing import Final
 from harness.checks.check import Check
 from harness.checks.durability.backoff import retries_back_off
 from harness.checks.durability.endings import cancel_undoes_and_terminate_leaves
+from harness.checks.durability.limits import limits_hold
 from harness.checks.durability.partition import partitions_lose_nothing
 from harness.checks.durability.saga import all_or_compensated
 from harness.journal.records import (
@@ -44,4 +45,10 @@ CHECKS: Final[tuple[Check, ...]] = (
         judge=cancel_undoes_and_terminate_leaves,
     ),
     Check(id="DUR-7", subject=Subject.WORKER, needs=_LEDGER, judge=retries_back_off),
+    Check(
+        id="DUR-8",
+        subject=Subject.WORKER,
+        needs={Program: 1, History: 1, Operation: 0},
+        judge=limits_hold,
+    ),
 )

@@ -16,3 +16,5 @@ class Defect(enum.StrEnum):
     TENANT_NOT_DEPRECATED = "tenant-not-deprecated"
     TERMINATE_CANCELS = "terminate-cancels"
     TERMINATED_STARTED_AGAIN = "terminated-started-again"
+    TIMEOUTS_LONGER = "timeouts-longer"
+    BEATS_THOUGH_STUCK = "beats-though-stuck"

@@ -8,6 +8,8 @@ from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import STUCK, broken_worker
 
+_ANOTHER_POLICY: Final = {"DUR-8": "an activity has another retry policy than its program says"}
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="forward-order",
@@ -69,6 +71,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A compensation gives half of the amount back.",
         breakage=broken_worker("half-refunded"),
         cases=("fails-at-*",),
+        collateral={"INV-ISO-8": "no saga has a step of half the amount"},
     ),
     Mutant(
         name="cancel-not-undone",
@@ -111,6 +114,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Retries come at a constant interval.",
         breakage=broken_worker("constant-interval"),
         cases=("retried-*",),
+        collateral=_ANOTHER_POLICY,
     ),
     Mutant(
         name="long-interval",
@@ -119,6 +123,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Retries wait seconds where their policy says milliseconds.",
         breakage=broken_worker("long-interval"),
         cases=("retried-*",),
+        collateral=_ANOTHER_POLICY,
     ),
     Mutant(
         name="one-attempt-more",
@@ -127,6 +132,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Activities are tried once more than their policy allows.",
         breakage=broken_worker("one-attempt-more"),
         cases=("attempts-run-out",),
+        collateral=_ANOTHER_POLICY,
     ),
     Mutant(
         name="one-attempt-less",
@@ -135,5 +141,52 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Activities are tried once less than their policy allows.",
         breakage=broken_worker("one-attempt-less"),
         cases=("attempts-run-out",),
+        collateral=_ANOTHER_POLICY,
+    ),
+    Mutant(
+        name="limit-passed-over",
+        expected=("DUR-8",),
+        clause="wrong number of attempts",
+        defect="Activities are tried once more than their policy allows.",
+        breakage=broken_worker("one-attempt-more"),
+        cases=("attempts-*",),
+        collateral={"DUR-7": "it counts attempts, too"},
+    ),
+    Mutant(
+        name="nothing-is-final",
+        expected=("DUR-8",),
+        clause="retried though final",
+        defect="What was denied, refused or rejected is tried again.",
+        breakage=broken_worker("nothing-is-final"),
+        cases=("final-*",),
+        collateral={
+            "INV-PDP-4": "an explicit deny is asked about again",
+            "DUR-7": "a step that was refused was tried",
+        },
+    ),
+    Mutant(
+        name="retries-without-bound",
+        expected=("DUR-8",),
+        clause="not as configured",
+        defect="The retry policy has no greatest number of attempts.",
+        breakage=broken_worker("retries-without-bound"),
+        cases=("final-*",),
+    ),
+    Mutant(
+        name="beats-though-stuck",
+        expected=("DUR-8",),
+        clause="timeout did not fire",
+        defect="A worker's thread beats for an activity that is stuck.",
+        breakage=Breakage(drive=("beats-though-stuck",)),
+        cases=("final-denied",),
+    ),
+    Mutant(
+        name="timeouts-longer",
+        expected=("DUR-8",),
+        clause="timeout not in time",
+        defect="Timeouts are three times as long as they were meant to be.",
+        breakage=Breakage(drive=("timeouts-longer",)),
+        cases=("final-denied",),
+        parameters={"timer_skew_ms": 1000},
     ),
 )

@@ -41,7 +41,7 @@ class ChildrenAllAtOnce(ReferenceSaga):
         return await super().run(raw)
 
     async def step(self, number: int, node: Step) -> None:
-        empty = {**self.argument, "nodes": []}
+        empty = {**self.argument, "nodes": [], "saga_id": f"{self.saga_id}.{number}"}
         await asyncio.gather(
             *(
                 workflow.execute_child_workflow(

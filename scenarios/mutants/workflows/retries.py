@@ -65,3 +65,31 @@ class LongInterval(ReferenceSaga):
         return super().retry_policy(
             replace(retry, initial_ms=LONG_MS, coefficient=1.0, max_interval_ms=longest_ms)
         )
+
+
+@workflow.defn(name="ReferenceSaga")
+class WithoutBound(ReferenceSaga):
+    """Tries for as long as the activity may take."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def retry_policy(self, retry: Retry) -> RetryPolicy:
+        policy = super().retry_policy(retry)
+        policy.maximum_attempts = 0
+        return policy
+
+
+@workflow.defn(name="ReferenceSaga")
+class NothingIsFinal(ReferenceSaga):
+    """Knows no failure that is not tried again."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def retry_policy(self, retry: Retry) -> RetryPolicy:
+        policy = super().retry_policy(retry)
+        policy.non_retryable_error_types = None
+        return policy
