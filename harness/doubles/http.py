@@ -15,7 +15,7 @@ _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 REASONS: Final = {
-    200: "OK", 204: "No Content", 400: "Bad Request", 404: "Not Found",
+    200: "OK", 204: "No Content", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 409: "Conflict", 413: "Content Too Large",
     422: "Unprocessable Content", 431: "Request Header Fields Too Large", 501: "Not Implemented",
     503: "Service Unavailable", 507: "Insufficient Storage",

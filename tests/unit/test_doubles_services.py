@@ -402,3 +402,11 @@ async def test_slow_doubles_answer_the_same_later(tmp_path: Path) -> None:
         (effect,) = worker.effects()
         assert effect.disposition is Disposition.APPLIED
         assert effect.applied_ns - effect.received_ns >= SLOW_MS * 1_000_000
+
+
+async def test_a_step_that_is_to_be_rejected_gets_403_and_nothing_is_applied(rig: Running) -> None:
+    worker, client = rig
+    await client.register([program(behaviour=Behaviour(rejected=True))])
+    assert [(await worker.call())[0] for _ in range(2)] == [403, 403]
+    await client.flush()
+    assert [e.disposition for e in worker.effects()] == [Disposition.REFUSED] * 2
