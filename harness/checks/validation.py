@@ -54,7 +54,7 @@ def misfits_end_before_anything_runs(evidence: Evidence) -> Finding:
     judged: dict[str, bool] = {}
     for op in started:
         found = by_id.get((op.tenant, op.workflow_id), [])
-        if op.ending is Ending.OK and found:
+        if op.ending is Ending.OK and any(_looked_at(evidence, run) for run in found):
             wrong = list(_misfit(evidence, op, found, touched[op.tenant, op.workflow_id]))
             judged[str(op.args.get("kind", ""))] = not wrong
             broken += wrong
@@ -87,6 +87,12 @@ def _touched(evidence: Evidence) -> Counter[tuple[str, str]]:
     """How many requests PDP and services got on behalf of each workflow."""
     asked = Counter((each.tenant, each.workflow_id) for each in evidence.of(Decision))
     return asked + Counter((each.tenant, each.workflow_id) for each in evidence.of(Effect))
+
+
+def _looked_at(evidence: Evidence, run: Run) -> bool:
+    """Whether a worker has answered a workflow task of it; else nobody has judged its argument."""
+    answered = ("WORKFLOW_TASK_COMPLETED", "WORKFLOW_TASK_FAILED")
+    return any(event.type in answered for event in evidence.events(run.history))
 
 
 def _misfit(evidence: Evidence, op: Operation, found: list[Run], touched: int) -> Iterator[Broken]:

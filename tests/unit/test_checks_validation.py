@@ -158,3 +158,11 @@ def test_an_argument_that_fits_and_is_refused_fails() -> None:
     assert failing(story) == ["fitting input refused"]
     story.set(Program, {"feeds": []}, case="refused")
     assert failing(story) == []
+
+
+def test_one_that_no_worker_looked_at_is_not_judged() -> None:
+    """Nobody answered its workflow task in time: that says nothing of its argument."""
+    story = validated()
+    run = refused(story, "waiting", closing="TIMED_OUT")
+    run.events = [event for event in run.events if "TASK" not in event["eventType"]]
+    assert failing(story) == []

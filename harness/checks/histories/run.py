@@ -181,15 +181,16 @@ def canonical_sha256(value: Any) -> str:
     """The digest that services record of a result: members sorted, no spaces, 1.0 as 1."""
     text = msgspec.json.encode(value, order="sorted")
     if b".0" in text:
-        text = msgspec.json.encode(_numbers(value), order="sorted")
+        text = msgspec.json.encode(whole_numbers(value), order="sorted")
     return hashlib.sha256(text).hexdigest()
 
 
-def _numbers(value: Any) -> Any:
+def whole_numbers(value: Any) -> Any:
+    """A JSON value with 1 where it says 1.0, which means the same (contract §2)."""
     if isinstance(value, dict):
-        return {name: _numbers(member) for name, member in value.items()}
+        return {name: whole_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_numbers(member) for member in value]
+        return [whole_numbers(member) for member in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

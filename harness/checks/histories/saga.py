@@ -10,7 +10,7 @@ import msgspec
 
 from harness.checks.check import Evidence
 from harness.checks.histories.remember import remembered
-from harness.checks.histories.run import Run, runs
+from harness.checks.histories.run import Run, runs, whole_numbers
 from harness.contract.program import Behaviour, Retry
 from harness.journal.records import History, Program
 
@@ -73,7 +73,8 @@ def sagas(evidence: Evidence) -> dict[tuple[str, str], Saga]:
 
 
 def _sagas_in(program: Program, plain: dict[str, Any], workflow_id: str) -> Iterator[Saga]:
-    nodes = tuple(node for node in plain.get("nodes", ()) if isinstance(node, dict))
+    given = whole_numbers(list(plain.get("nodes", ())))
+    nodes = tuple(node for node in given if isinstance(node, dict))
     saga_id = str(plain.get("saga_id", program.saga_id))
     yield Saga(program, program.tenant, saga_id, workflow_id, nodes)
     for number, node in enumerate(nodes):

@@ -23,7 +23,6 @@ from scenarios.conformance.misfits import draw, neighbours
 
 SUITE: Final = "validation"
 FEEDS: Final = ("MIT-4",)
-ENDS_WITHIN_S: Final = 6.0
 AT_ONCE: Final = 8
 RETRIED: Final = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=3)
 _BROKEN: Final = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b'{"contract": '))
@@ -54,11 +53,9 @@ async def _misfit(
     shown = {"kind": kind, "argument": repr(args)[:400]}
     async with gate:
         handle = await _started(drive, tenant, "misfit", name, args, shown)
-        if handle is None:
-            return  # refused at the door
-        ended = await _result(drive, tenant, name, handle)
-        if isinstance(ended, TimeoutError):
-            await drive.call("terminate", handle.terminate("it would go on for ever"))
+        if handle is None:  # refused at the door
+            return
+        await _result(drive, tenant, name, handle)
 
 
 async def _neighbour(
@@ -115,6 +112,6 @@ async def _result(
         tenant=tenant.name,
         workflow_id=handle.id,
         run_id=handle.first_execution_run_id or "",
-        deadline_s=ENDS_WITHIN_S,
+        deadline_s=drive.plan.horizon_s + 5,  # it times out by itself
         show=shown_result,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from harness.mutant import Mutant
-from scenarios.mutants.table.broken import broken_worker
+from scenarios.mutants.table.broken import STUCK, broken_worker
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -21,6 +21,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="refused, but not for good",
         defect="An argument that does not fit fails the workflow task, which is tried for ever.",
         breakage=broken_worker("misfit-fails-the-task"),
+        parameters=STUCK,
         collateral={"INV-DET-4": "a workflow task that fails is taken for one that cannot replay"},
     ),
     Mutant(
