@@ -41,7 +41,12 @@ class ChildrenAllAtOnce(ReferenceSaga):
         return await super().run(raw)
 
     async def step(self, number: int, node: Step) -> None:
-        empty = {**self.argument, "nodes": [], "saga_id": f"{self.saga_id}.{number}"}
+        empty = {
+            "contract": self.argument["contract"],
+            "tenant": self.tenant,
+            "saga_id": f"{self.saga_id}.{number}",
+            "nodes": [],
+        }
         await asyncio.gather(
             *(
                 workflow.execute_child_workflow(
