@@ -52,7 +52,23 @@ def _row(
     )
 
 
-MUTANTS: Final[tuple[Mutant, ...]] = (
+# what shows most defects of an exporter: a saga that completes and one that is compensated
+_TWO_ENDS: Final = ("completed", "failed")
+_SHOWN_BY_THEM: Final = frozenset(
+    {
+        *(f"INV-AUD-{n}" for n in (1, 2, 5, 6, 7)),
+        *(f"EVT-{n}" for n in (1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13)),
+    }
+)
+
+
+def _brief(mutant: Mutant) -> Mutant:
+    """The same, driven with no more than what shows it."""
+    brief = not mutant.cases and _SHOWN_BY_THEM.issuperset(mutant.expected)
+    return replace(mutant, cases=_TWO_ENDS) if brief else mutant
+
+
+_ALL: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="one-in-seven-dropped",
         expected=("INV-AUD-1",),
@@ -450,3 +466,4 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         parameters={"event_type_prefix": "x."},
     ),
 )
+MUTANTS: Final[tuple[Mutant, ...]] = tuple(_brief(each) for each in _ALL)

@@ -20,6 +20,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="effect without a decision",
         defect="One activity type, a compensation, does not ask the PDP.",
         breakage=broken_worker("revoke-unasked"),
+        cases=("asked-again-1",),
     ),
     Mutant(
         name="effect-before-question",
@@ -27,6 +28,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="effect before the answer",
         defect="The service is called first and the PDP asked afterwards.",
         breakage=broken_worker("effect-before-question"),
+        cases=("asked-again-0",),
     ),
     Mutant(
         name="allow-carried-over",
@@ -200,6 +202,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="asked again",
         defect="A deny is taken for a PDP that is away, and the step is tried again.",
         breakage=broken_worker("deny-retried"),
+        cases=("deny-at-1",),
     ),
     Mutant(
         name="deny-ignored",
@@ -207,6 +210,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="wrong ending",
         defect="A denied step is done all the same.",
         breakage=broken_worker("deny-ignored"),
+        cases=("deny-at-1",),
         collateral={"INV-PDP-3": "an effect after a deny is a false allow"},
     ),
     Mutant(
