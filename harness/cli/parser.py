@@ -273,6 +273,29 @@ def _replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--workflows", default="", metavar="MODULE", help="the Python module of the workflows"
     )
+    for option, metavar, help_ in (
+        ("--setup", "MODULE", "with --workflows: where the worker is set up, to read its sandbox"),
+        (
+            "--replayer",
+            "MODULE:NAME",
+            "with --workflows: a mapping, or a function that makes one, of further arguments of "
+            "temporalio.worker.Replayer (data_converter, interceptors, workflow_runner ...)",
+        ),
+    ):
+        parser.add_argument(option, default="", metavar=metavar, help=help_)
+    for option, help_ in (
+        ("--passthrough", "with --workflows: modules that the worker lets through its sandbox"),
+        ("--reviewed", "with --workflows: modules and packages that somebody has looked at"),
+    ):
+        parser.add_argument(option, nargs="+", default=[], metavar="MODULE", help=help_)
+    parser.add_argument(
+        "--perturbed",
+        type=int,
+        default=40,
+        metavar="N",
+        help="with --workflows: how many histories are replayed in all surroundings, evenly drawn "
+        "(default: 40; 0: all)",
+    )
     parser.add_argument(
         "--cwd", type=Path, default=Path(), metavar="DIR", help="where worker or module lies"
     )

@@ -18,7 +18,7 @@ from harness.errors import UsageError
 from harness.outcome import Outcome
 from harness.replay.corpus import find
 from harness.replay.verdicts import HistoryVerdict, exit_code_of, of_one, worst_of
-from harness.run.replay import MODES, Asked, replay_workflows
+from harness.run.replay import MODES, Asked
 from harness.run.replay_wire import replay_worker
 
 LISTED: Final = 20  # histories that passed are listed one by one up to so many
@@ -29,7 +29,14 @@ def run(options: argparse.Namespace) -> int:
     """Replay, show; 0, 1 or 2 as the histories agree, differ or cannot be judged."""
     asked = _asked(options)
     began = time.monotonic()
-    verdicts = replay_workflows(asked) if asked.workflows else replay_worker(asked)
+    if asked.workflows:
+        from harness.cli.replay_python import code_of, shown
+        from harness.run.replay_python import replay_workflows
+
+        judged = replay_workflows(asked)
+        print(shown(judged, options.format, time.monotonic() - began))
+        return code_of(judged)
+    verdicts = replay_worker(asked)
     seconds = time.monotonic() - began
     if options.format == "json":
         print(json.dumps(as_json(verdicts, seconds), indent=1))
@@ -55,6 +62,11 @@ def _asked(options: argparse.Namespace) -> Asked:
         ready_within_s=_above_zero("--ready-within", options.ready_within),
         task_within_s=_above_zero("--task-within", options.task_within),
         logs=options.logs,
+        setup=options.setup,
+        replayer=options.replayer,
+        passthrough=tuple(options.passthrough),
+        reviewed=tuple(options.reviewed),
+        perturbed=_at_least_zero("--perturbed", options.perturbed),
         progress=progress(),
     )
 
@@ -75,6 +87,12 @@ def _folder(given: Path) -> Path:
 def _above_zero(option: str, given: float) -> float:
     if not given > 0:
         raise UsageError(f"{option} {given:g}: give a number above 0")
+    return given
+
+
+def _at_least_zero(option: str, given: int) -> int:
+    if given < 0:
+        raise UsageError(f"{option} {given}: give a number, or 0 for all")
     return given
 
 

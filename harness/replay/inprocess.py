@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from harness.replay.verdicts import ERROR
 NOTHING: Final = Captured("", "")
 WITHIN_S: Final = 30.0
 _LEAVE_WITHIN_S: Final = 5.0
+_WRAPPED: Final = re.compile(r'message: "(\[TMPRL\d+\](?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Result:
         """What the SDK's replayer says."""
         if self.late:
             return Ending.INFO, _late(), []
-        return (Ending.FAIL, str(self.failure), []) if self.failure else (Ending.OK, "", [])
+        return (Ending.FAIL, _said(self.failure), []) if self.failure else (Ending.OK, "", [])
 
     @property
     def strict(self) -> Judged:
@@ -62,13 +64,13 @@ class Result:
         if self.history is None:
             return Ending.INFO, _late(), []
         if isinstance(self.failure, workflow.NondeterminismError):
-            return Ending.FAIL, str(self.failure), []
+            return Ending.FAIL, _said(self.failure), []
         events = list(self.history.events)
         strange = unknown_kinds(self.captured.commands, events)
         if strange:
             return Ending.INFO, f"not compared: {', '.join(strange)}", []
         if self.failure is not None:
-            return Ending.FAIL, str(self.failure), []
+            return Ending.FAIL, _said(self.failure), []
         return self._compared(events)
 
     def _compared(self, events: list[Any]) -> Judged:
@@ -87,6 +89,13 @@ class Result:
 
 
 Judged = tuple[Ending, str, list[Difference]]
+
+
+def _said(failure: BaseException) -> str:
+    """What a replayer says, without the SDK's own wrapping."""
+    text = " ".join(str(failure).split())
+    found = _WRAPPED.search(text)
+    return found[1].replace('\\"', '"') if found else text
 
 
 def _late() -> str:
@@ -164,6 +173,11 @@ async def _replayed(
     inner = settings.get("workflow_runner") or _sandbox(passthrough)
     runner = CapturingRunner(inner)
     outside = CapturingRunner(UnsandboxedWorkflowRunner())
+
+    async def histories() -> AsyncIterator[WorkflowHistory]:
+        for number in numbers:
+            yield given[number].history()
+
     try:
         replayer = Replayer(
             **{
@@ -174,18 +188,13 @@ async def _replayed(
                 "unsandboxed_workflow_runner": outside,
             }
         )
-    except Exception as error:  # noqa: BLE001 - the platform's code runs in it
+        entered = replayer.workflow_replay_iterator(histories())
+        results = await entered.__aenter__()
+    except Exception as error:  # noqa: BLE001 - the platform's code is loaded in the sandbox
         raise UnavailableError(
             f"the SDK does not take the workflows ({type(error).__name__}: {_line(error)}"
             f"{_because(error)})"
         ) from None
-
-    async def histories() -> AsyncIterator[WorkflowHistory]:
-        for number in numbers:
-            yield given[number].history()
-
-    entered = replayer.workflow_replay_iterator(histories())
-    results = await entered.__aenter__()
     try:
         for number in numbers:  # the replayer takes one after the other
             about = given[number].namespace

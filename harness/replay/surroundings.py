@@ -77,8 +77,11 @@ BY_NAME: Final = {each.name: each for each in TABLE}
 
 
 def command(around: Surroundings) -> list[str]:
-    """The interpreter, started anew: a forked one would share its parent's seed of hashes."""
-    return [sys.executable, "-X", f"surroundings={around.name}", "-m"]
+    """The interpreter, started anew: a forked one would share its parent's seed of hashes.
+
+    Modules of the folder that it is started in do not hide the harness's (`-P`).
+    """
+    return [sys.executable, "-P", "-X", f"surroundings={around.name}", "-m"]
 
 
 def enter(around: Surroundings) -> None:

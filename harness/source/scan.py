@@ -16,7 +16,10 @@ from harness.source.rules import DYNAMIC, IDENTITY, RULES
 from harness.source.setup import Loose, Setup, loosened
 from harness.source.shapes import shapes
 
-_KNOWN: Final = frozenset(sys.stdlib_module_names) | {"temporalio"}
+# besides Python's own: what the SDK's sandbox itself lets through
+_KNOWN: Final = frozenset(sys.stdlib_module_names) | {
+    "temporalio", "nexusrpc", "pydantic", "pydantic_core", "annotated_types", "typing_extensions",
+}  # fmt: skip
 _BUILTINS: Final = frozenset(vars(builtins))
 
 

@@ -21,7 +21,10 @@ EVERYTHING: Final = "*"
 _UNSAFE: Final = "temporalio.workflow.unsafe"
 _WORKER: Final = ("temporalio.worker.Worker", "temporalio.worker.Replayer")
 _RUNNER: Final = "temporalio.worker.UnsandboxedWorkflowRunner"
-_WITHOUT_REVIEW: Final = frozenset(sys.stdlib_module_names) | {"temporalio", "google"}
+_WITHOUT_REVIEW: Final = frozenset(sys.stdlib_module_names) | {
+    "temporalio", "google", "nexusrpc", "pydantic", "pydantic_core", "annotated_types",
+    "typing_extensions",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.histories import many_histories
 from tests.benchmarks.journals import large_trial
 
 ROOT = Path(__file__).parents[2]
 RECORDS = 1_000_000
 HISTORIES = 5_000
 STARTS = 11
+REPLAYED = 100  # histories of 16 activities, a hundred events
+ACTIVITIES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ def main() -> int:
     print(f"{'':34} {'measured':>9}     {'limit':>8}        ratio  peer")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
-        for benchmark in (starts, judging, core_drive):
+        for benchmark in (starts, judging, replays, core_drive):
             for row in benchmark(Path(folder)):
                 print(row.text, *([f"\n    {row.remark}"] if row.remark else []), flush=True)
                 rows.append(row)
@@ -103,6 +106,31 @@ def judging(folder: Path) -> Iterator[Row]:
         peer="plain msgspec decode",
         peer_measured=plain["peak_mib"],
     )
+
+
+def replays(folder: Path) -> Iterator[Row]:
+    """A hundred histories of a hundred events: read, stock, strict, in two surroundings."""
+    histories = many_histories(folder / "histories", REPLAYED, ACTIVITIES)
+    ours, done = taken_s(
+        "-m", "harness", "replay", "--workflows", "tests.benchmarks.replayed", "--histories",
+        str(histories), "--format", "json",
+    )  # fmt: skip
+    plain, stock = taken_s("-m", "tests.benchmarks.stock", str(histories))
+    yield Row(
+        what=f"harness replay, {REPLAYED} histories",
+        measured=ours,
+        limit=5.0,
+        unit="s",
+        peer="stock Replayer, one pass",
+        peer_measured=plain,
+        remark=f"exit codes {done.returncode} and {stock.returncode}; {counts(done.stdout)}",
+    )
+
+
+def taken_s(*argv: str) -> tuple[float, subprocess.CompletedProcess[str]]:
+    began = time.perf_counter()
+    done = run(*argv)
+    return time.perf_counter() - began, done
 
 
 def core_drive(folder: Path) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""Replaying a folder of histories with a Python module, in differing surroundings."""
