@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +20,15 @@ from harness.errors import DriveError, UnavailableError
 from harness.platform.child import Child, Children
 from harness.platform.registry import Registry, sweep
 from harness.replay.corpus import Entry
-from harness.replay.frontend.plan import DONE, Addresses, News, Plan, Summary, Wanted
+from harness.replay.frontend.plan import DONE, RESTART, Addresses, News, Plan, Summary, Wanted
 from harness.replay.verdicts import HistoryVerdict
 from harness.run.replay import Asked
 from harness.tools.cache import cache_folder
 
 FRONTEND_READY_S: Final = 60.0  # it looks at every history's beginning
-RESTARTS: Final = 5  # of a worker that ends by itself
+RESTARTS: Final = 10  # of a worker that ends by itself
 STOP_WITHIN_S: Final = 3.0
+SAID_LINES: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,17 +121,25 @@ async def replay_over_wire(children: Children, folder: Path, plan: Plan, build: 
     )
     told = await frontend.ready(FRONTEND_READY_S, "see what it said")
     addresses = msgspec.json.decode(told, type=Addresses)
+    lines = frontend.requests()
     workers = _Workers(children, frontend, plan, build, addresses)
     keeping = asyncio.create_task(workers.keep())
+    said: deque[str] = deque(maxlen=SAID_LINES)
     try:
-        code = await _ended(frontend)
+        while (line := await lines.get()) is not None:
+            if line == RESTART:
+                await workers.stop()
+            else:
+                said.append(line)
+        code = await frontend.wait(STOP_WITHIN_S)
     finally:
         keeping.cancel()
         await asyncio.wait({keeping})
         await workers.stop()
-    last = frontend.lines[-1] if frontend.lines else ""
+    last = said[-1] if said else ""
     if code or not last.startswith(DONE):
-        raise DriveError(f"the replay frontend ended with {code}{frontend.tail()}")
+        told = "\n".join(f"    {line}" for line in said)
+        raise DriveError(f"the replay frontend ended with {code}; its last lines:\n{told}")
     summary = msgspec.json.decode(last.removeprefix(DONE), type=Summary)
     if summary.trouble:
         raise UnavailableError(f"{summary.trouble}{workers.tail()}")

@@ -26,7 +26,7 @@ from harness.outcome import Outcome
 from harness.replay.corpus import Entry
 from harness.replay.frontend.matching import Matching
 from harness.replay.frontend.outside import Outside
-from harness.replay.frontend.plan import DONE, Addresses, News, Plan, Summary, Wanted
+from harness.replay.frontend.plan import DONE, RESTART, Addresses, News, Plan, Summary, Wanted
 from harness.replay.frontend.run import Queue, Run, Write
 from harness.replay.frontend.server import Frontend
 from harness.replay.verdicts import HistoryVerdict
@@ -57,7 +57,7 @@ async def _serve(plan: Plan) -> Summary:
     entries, queues = _chosen(plan)
     engine, url = await frontend.open(), await outside.open()
     with _writing(plan) as write:
-        run = Run(plan, entries, queues, matching, write)
+        run = Run(plan, entries, queues, matching, write, _ask_for_restart)
         listening = asyncio.create_task(_listen(run))
         addresses = Addresses(engine=engine, outside=url, queues=queues)
         print(f"{READY}{msgspec.json.encode(addresses).decode()}", flush=True)
@@ -71,6 +71,10 @@ async def _serve(plan: Plan) -> Summary:
         histories=run.judged,
         seconds=time.monotonic() - began,
     )
+
+
+def _ask_for_restart() -> None:
+    print(RESTART, flush=True)
 
 
 class _Name(msgspec.Struct, frozen=True):

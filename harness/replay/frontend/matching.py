@@ -27,6 +27,10 @@ class WorkerGone(Exception):
     """The worker's process ended while it had the task; the message says how."""
 
 
+class WorkerStuck(WorkerGone):
+    """The worker answered nothing at all while it had the task: it must be started again."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Offer:
     """A task that is offered: `build` makes the poll's answer for a task token."""
@@ -42,7 +46,8 @@ class Offer:
 
 @dataclass(slots=True)
 class Matching:
-    """All queues. `polled` counts the polls of each queue, `identities` who polled."""
+    """All queues. `polled` counts the polls of each queue, `identities` who polled, `given_out` and
+    `answers` the tasks."""
 
     polled: Counter[Queue] = field(default_factory=Counter)
     identities: defaultdict[tuple[str, str, int], set[str]] = field(
@@ -50,6 +55,7 @@ class Matching:
     )
     normal: set[Queue] = field(default_factory=set)
     new_queue: asyncio.Event = field(default_factory=asyncio.Event)
+    given_out: int = 0
     answers: int = 0
     _newest: float = 0.0
     _waiting: defaultdict[Queue, deque[Offer]] = field(default_factory=lambda: defaultdict(deque))
@@ -72,19 +78,29 @@ class Matching:
         """
         loop = asyncio.get_running_loop()
         while not self.polled[queue]:
-            left_s = min(ready_by, self._newest + SETTLED_S) - loop.time()
+            settled = self._newest + SETTLED_S if self.normal else ready_by
+            left_s = min(ready_by, settled) - loop.time()
             if left_s <= 0:
                 raise NotPolled
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._first_polls[queue].wait(), left_s)
 
     async def ask(self, offer: Offer, polled_within_s: float, answered_within_s: float) -> Any:
-        """Offer a task and wait for its answer; raises `NotPolled`, `NotAnswered`, `WorkerGone`."""
+        """Offer a task and wait for its answer.
+
+        Raises `NotPolled`, `NotAnswered`, `WorkerStuck` or `WorkerGone`.
+        """
         self._runs[offer.run_id] = offer
         try:
             self._offer(offer)
             await _within(offer.taken, polled_within_s, NotPolled)
-            return await _within(offer.answer, answered_within_s, NotAnswered)
+            answers = self.answers
+            try:
+                return await _within(offer.answer, answered_within_s, NotAnswered)
+            except NotAnswered:
+                if self.answers > answers:
+                    raise
+                raise WorkerStuck(f"does not answer within {answered_within_s:g} s") from None
         finally:
             self._forget(offer)
 
@@ -142,6 +158,7 @@ class Matching:
     def _hand_out(self, offer: Offer) -> bytes:
         token = secrets.token_bytes(12)
         self._given[token] = offer
+        self.given_out += 1
         if not offer.taken.done():
             offer.taken.set_result(None)
         return offer.build(token)

@@ -8,6 +8,8 @@ import msgspec
 
 DONE: Final = "replayed"  # the last line of the frontend's output, once all verdicts are written
 
+RESTART: Final = "start the worker again"  # a line of the frontend's output: it is stuck
+
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A file that should hold a history; see `harness.replay.corpus.Entry`."""

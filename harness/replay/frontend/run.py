@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from harness.outcome import Outcome
 from harness.replay.corpus import Entry
-from harness.replay.frontend.matching import Matching, WorkerGone
+from harness.replay.frontend.matching import Matching, WorkerGone, WorkerStuck
 from harness.replay.frontend.plan import News, Plan
 from harness.replay.frontend.play import COLD, Patience, Player
 from harness.replay.recorded import Recorded, Unreadable, read
 from harness.replay.verdicts import HistoryVerdict
 
-LEAST_STALLED: Final = 8
+SILENT_STARTS: Final = 2  # of a worker that was started again and answered nothing yet
 Write = Callable[[Entry, HistoryVerdict], None]
 Queue = tuple[str, str, str]  # tenant, namespace, task queue; empty where not known
 
@@ -28,7 +28,11 @@ class _Job:
 
 
 class Run:
-    """One plan against one worker. `write` takes every verdict; `judged` counts histories."""
+    """One plan against one worker.
+
+    `write` takes every verdict; `restart` asks for another process of the worker in the place of
+    one that is stuck. `judged` counts histories.
+    """
 
     def __init__(
         self,
@@ -37,8 +41,10 @@ class Run:
         queues: Sequence[Queue],
         matching: Matching,
         write: Write,
+        restart: Callable[[], None],
     ) -> None:
         self._plan = plan
+        self._restart = restart
         self._queues = queues
         self._matching = matching
         self._write = write
@@ -47,8 +53,7 @@ class Run:
         self._again: list[_Job] = []
         self._started = asyncio.Event()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._stalled = 0
-        self._answers = 0
+        self._restarts = 0
         self._patience = Patience(ready_by=0, poll_s=plan.ready_within_s, task_s=plan.task_within_s)
         self.judged = 0
 
@@ -81,6 +86,12 @@ class Run:
             return self._over.result()
         self._give_up()
         return ""
+
+    def _silent(self) -> str:
+        return (
+            f"the worker took {self._matching.given_out} tasks and answered none within "
+            f"{self._plan.task_within_s:g} s"
+        )
 
     async def _rounds(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -144,8 +155,9 @@ class Run:
     async def _play(self, recorded: Recorded, job: _Job) -> None:
         try:
             verdict = await self._player(job.mode).play(recorded)
-        except WorkerGone:
+        except WorkerGone as gone:
             self._again.append(job)
+            self._free(gone)
             return
         except asyncio.CancelledError:
             self._again.append(job)
@@ -154,7 +166,6 @@ class Run:
             why = f"a bug of the harness: {type(error).__name__}: {error}"
             verdict = _of(job.entry, job.mode, Outcome.INCONCLUSIVE, why)
         self._write(job.entry, verdict)
-        self._notice(verdict)
 
     async def _alone(self, job: _Job) -> None:
         recorded = read(job.entry)
@@ -162,29 +173,30 @@ class Run:
             verdict = await self._player(job.mode).play(recorded)
         except WorkerGone as gone:
             why = f"the worker {gone} when it is given this history alone"
-            verdict = _of(job.entry, job.mode, Outcome.FAIL, why)
+            stuck = isinstance(gone, WorkerStuck)
+            outcome = Outcome.INCONCLUSIVE if stuck else Outcome.FAIL
+            verdict = _of(job.entry, job.mode, outcome, why)
+            self._free(gone)
         except asyncio.CancelledError:
             self._again.append(job)
             raise
         self._write(job.entry, verdict)
 
+    def _free(self, gone: WorkerGone) -> None:
+        """Have a stuck worker started again, unless it has never answered anything."""
+        if not isinstance(gone, WorkerStuck) or not self._started.is_set():
+            return
+        self._started.clear()
+        self._restarts += 1
+        if self._restarts > SILENT_STARTS and not self._matching.answers:
+            self._end(self._silent())
+        else:
+            self._restart()
+
     def _player(self, mode: str) -> Player:
         return Player(
             self._matching, mode, self._patience, self._plan.namespace, self._plan.cold_tasks
         )
-
-    def _notice(self, verdict: HistoryVerdict) -> None:
-        """Give up a worker that has answered nothing for many histories."""
-        if self._matching.answers > self._answers or verdict.outcome is not Outcome.INCONCLUSIVE:
-            self._stalled = 0
-        else:
-            self._stalled += verdict.tasks > 0
-        self._answers = self._matching.answers
-        if self._stalled >= max(LEAST_STALLED, self._plan.at_once):
-            self._end(
-                f"the worker took {self._stalled} tasks and answered none within "
-                f"{self._plan.task_within_s:g} s"
-            )
 
     def _give_up(self) -> None:
         """What is left when the worker is gone for good."""
