@@ -69,7 +69,7 @@ def template() -> Story:
 
 
 def _asked_and_replayed(story: Story, run: Told, case: str) -> None:
-    """What the drive calls beside the start, and the two replays of each history."""
+    """What the drive calls beside the start, and the replays of each history."""
     value = {"tenant": "alpha", "saga_id": f"s-{case}", "completed": [0, 1], "signals": []}
     for name in ("result", "state", "history"):
         story.add(
@@ -87,7 +87,7 @@ def _asked_and_replayed(story: Story, run: Told, case: str) -> None:
                 result={"status": "COMPLETED", "value": value} if name == "result" else None,
             )
         )
-    for mode in ("stock", "strict"):
+    for mode in ("stock", "strict", "wire-warm"):
         story.add(
             Replay(
                 **story.at(),

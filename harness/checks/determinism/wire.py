@@ -17,6 +17,7 @@ LEAST_COLD: Final = 5
 TASKS: Final = "tasks"
 COMMANDS: Final = "commands"
 CONTENTS: Final = "contents"
+_COMPLETED: Final = b"WORKFLOW_TASK_COMPLETED"
 CLAUSES: Final = (TASKS, COMMANDS, CONTENTS)
 
 
@@ -89,16 +90,17 @@ def _lacks(evidence: Evidence, warm: Sequence[Replay], cold: Sequence[Replay]) -
         yield f"{len(opened)} histories could not be judged: {opened[0].message}"
     if not sum(each.compared for each in warm):
         yield "no command was compared"
-    missing = _begun(evidence) - {each.run_id for each in warm}
+    missing = _not_served(evidence, {each.run_id for each in warm})
     if warm and missing:
-        yield f"{len(missing)} recorded histories were not served, such as run {min(missing)}"
+        yield f"{len(missing)} recorded histories were not served, such as run {missing[0]}"
 
 
-def _begun(evidence: Evidence) -> set[str]:
-    """The runs of the worker's workflow type of which it has completed a task."""
-    return {
+def _not_served(evidence: Evidence, served: set[str]) -> list[str]:
+    """The runs of the worker's workflow type of which it completed a task, beside the served."""
+    return sorted(
         history.run_id
         for history in evidence.of(History)
-        if history.workflow_type == WORKFLOW_TYPE
-        and any(event.type == "WORKFLOW_TASK_COMPLETED" for event in evidence.events(history))
-    }
+        if history.run_id not in served
+        and history.workflow_type == WORKFLOW_TYPE
+        and _COMPLETED in evidence.raw(history.path, history.sha256)
+    )
