@@ -17,6 +17,9 @@ from harness.replay.capture import Command
 from harness.replay.decoded import PATCHES, as_text, failure_of, mapped, seconds, short, values
 from harness.replay.verdicts import ERROR, INFO
 
+LOCAL_ACTIVITY: Final = "core_local_activity"
+MARKERS: Final = frozenset({LOCAL_ACTIVITY, "core_patch"})
+
 Read = Callable[[Any, "Own"], Any]
 
 
@@ -59,20 +62,24 @@ class Pair:
     """A kind of command and the kind of event that records it.
 
     `which` commands leave such an event, and `recorded` tells those events from others of the kind.
+    Where both have an `identity` (of the command, of the event) they are paired by it, else by
+    their order.
     """
 
     event: str
     attributes: tuple[Attribute, ...]
     which: Callable[[Any], bool] = lambda _: True
     recorded: Callable[[Any], bool] = lambda _: True
+    identity: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
 
 
-def _same(name: str, *, only_if_said: bool = False) -> Attribute:
+def _same(name: str, severity: str = ERROR, *, only_if_said: bool = False) -> Attribute:
     return Attribute(
         name,
         lambda c, _: getattr(c, name),
         lambda e, _: getattr(e, name),
-        only_if_said=only_if_said,
+        severity,
+        only_if_said,
     )
 
 
@@ -128,6 +135,36 @@ _QUEUE = Attribute(
 _RETRY = Attribute("retry_policy", _retry, _retry, INFO, only_if_said=True)
 
 
+_PRIORITY = Attribute(
+    "priority",
+    lambda c, _: c.priority.priority_key or c.priority.fairness_key,
+    lambda e, _: e.priority.priority_key or e.priority.fairness_key,
+    INFO,
+    only_if_said=True,
+)
+_LABELS = Attribute(
+    "search_attributes", lambda c, _: _labels(c), lambda e, _: _labels(e), only_if_said=True
+)
+
+
+def _local(marker: Any) -> Mapping[str, Any]:
+    """What the SDK notes of a local activity in its marker."""
+    found = values(marker.details["data"].payloads) if "data" in marker.details else []
+    return found[0] if found and isinstance(found[0], Mapping) else {}
+
+
+def _outcome(response: Any) -> dict[str, Any]:
+    if response.HasField("rejected"):
+        return {"failure": failure_of(response.rejected)}
+    return {"success": values([response.completed])}
+
+
+def _recorded_outcome(event: Any) -> dict[str, Any]:
+    if event.outcome.HasField("failure"):
+        return {"failure": failure_of(event.outcome.failure)}
+    return {"success": values(event.outcome.success.payloads)}
+
+
 def _input(command: str) -> Attribute:
     return Attribute(
         "input", lambda c, _: values(getattr(c, command)), lambda e, _: values(e.input.payloads)
@@ -148,7 +185,24 @@ PAIRS: Final[Mapping[str, Pair]] = {
             _timeout("start_to_close_timeout"),
             _timeout("heartbeat_timeout"),
             _RETRY,
+            _same("activity_id", only_if_said=True),
+            _PRIORITY,
         ),
+    ),
+    "schedule_local_activity": Pair(
+        "marker_recorded",  # which says nothing of the input
+        (
+            Attribute(
+                "activity_type",
+                lambda c, _: c.activity_type,
+                lambda e, _: _local(e).get("activity_type"),
+            ),
+            Attribute(
+                "activity_id", lambda c, _: c.activity_id, lambda e, _: _local(e).get("activity_id")
+            ),
+        ),
+        recorded=lambda e: e.marker_name == LOCAL_ACTIVITY,
+        identity=(lambda c: c.seq, lambda e: _local(e).get("seq")),
     ),
     "start_timer": Pair(
         "timer_started",
@@ -179,7 +233,11 @@ PAIRS: Final[Mapping[str, Pair]] = {
             _RETRY,
             _same("cron_schedule"),
             _same("parent_close_policy", only_if_said=True),
+            _same("workflow_id_reuse_policy", only_if_said=True),
             Attribute("memo", lambda c, _: mapped(c.memo), lambda e, _: mapped(e.memo.fields)),
+            _timeout("workflow_task_timeout"),
+            _LABELS,
+            _PRIORITY,
         ),
     ),
     "continue_as_new_workflow_execution": Pair(
@@ -198,6 +256,10 @@ PAIRS: Final[Mapping[str, Pair]] = {
                 lambda e, _: mapped(e.memo.fields),
                 only_if_said=True,  # else it is carried on
             ),
+            _LABELS,
+            _timeout("workflow_run_timeout"),
+            _timeout("workflow_task_timeout"),
+            _timeout("backoff_start_interval"),
         ),
     ),
     "complete_workflow_execution": Pair(
@@ -216,9 +278,11 @@ PAIRS: Final[Mapping[str, Pair]] = {
             ),
         ),
     ),
-    "cancel_workflow_execution": Pair("workflow_execution_canceled", ()),
+    "cancel_workflow_execution": Pair("workflow_execution_canceled", ()),  # details: SDK has none
     "request_cancel_activity": Pair("activity_task_cancel_requested", ()),
-    "cancel_timer": Pair("timer_canceled", ()),
+    "cancel_timer": Pair(
+        "timer_canceled", (Attribute("timer_id", lambda c, _: str(c.seq), lambda e, _: e.timer_id),)
+    ),
     "signal_external_workflow_execution": Pair(
         "signal_external_workflow_execution_initiated",
         (
@@ -229,12 +293,12 @@ PAIRS: Final[Mapping[str, Pair]] = {
     ),
     "request_cancel_external_workflow_execution": Pair(
         "request_cancel_external_workflow_execution_initiated",
-        _TARGET,
+        (*_TARGET, _same("reason", INFO, only_if_said=True)),
         recorded=lambda e: not e.child_workflow_only,
     ),
     "cancel_child_workflow_execution": Pair(
         "request_cancel_external_workflow_execution_initiated",
-        (),
+        (_same("reason", INFO, only_if_said=True),),
         recorded=lambda e: bool(e.child_workflow_only),
     ),
     "upsert_workflow_search_attributes": Pair(
@@ -254,18 +318,45 @@ PAIRS: Final[Mapping[str, Pair]] = {
     ),
     "update_response": Pair(
         "workflow_execution_update_completed",
-        (
-            Attribute(
-                "result",
-                lambda c, _: values([c.completed]),
-                lambda e, _: values(e.outcome.success.payloads),
-            ),
-        ),
-        which=lambda c: bool(c.HasField("completed")),
+        (Attribute("outcome", lambda c, _: _outcome(c), lambda e, _: _recorded_outcome(e)),),
+        which=lambda c: not c.HasField("accepted"),
+        identity=(lambda c: c.protocol_instance_id, lambda e: e.meta.update_id),
     ),
 }
+# What of a command is not compared, and why: it is in no event, or written by the SDK.
+LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {
+    "schedule_activity": frozenset(
+        {"seq", "headers", "cancellation_type", "do_not_eagerly_execute", "versioning_intent"}
+    ),
+    "schedule_local_activity": frozenset(
+        {
+            "seq", "headers", "cancellation_type", "attempt", "original_schedule_time", "arguments",
+            "schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout",
+            "retry_policy", "local_retry_threshold", "include_arguments_in_marker",
+        }
+    ),
+    "start_timer": frozenset({"seq"}),
+    "cancel_timer": frozenset({"seq"}),
+    "request_cancel_activity": frozenset({"seq"}),  # the SDK itself finds another target
+    "start_child_workflow_execution": frozenset(
+        {"seq", "headers", "cancellation_type", "versioning_intent", "versioning_override"}
+    ),
+    "cancel_child_workflow_execution": frozenset({"child_workflow_seq"}),
+    "continue_as_new_workflow_execution": frozenset(
+        {"headers", "retry_policy", "versioning_intent", "initial_versioning_behavior"}
+    ),
+    "cancel_workflow_execution": frozenset({"details"}),
+    "request_cancel_external_workflow_execution": frozenset({"seq"}),
+    "signal_external_workflow_execution": frozenset({"seq", "headers"}),
+    "update_response": frozenset({"protocol_instance_id"}),
+}  # fmt: skip
 # Commands that leave no event to compare with, or one that the SDK itself makes.
-NOT_COMPARED: Final = frozenset({"respond_to_query", "set_patch_marker"})
+NOT_COMPARED: Final = frozenset(
+    {
+        "respond_to_query", "set_patch_marker", "request_cancel_local_activity",
+        "cancel_signal_workflow",
+    }
+)  # fmt: skip
 _EVENTS: Final = {f"{pair.event}_event_attributes" for pair in PAIRS.values()}
 # Events that no command makes, or that belong to one above.
 _NEUTRAL: Final = (
@@ -300,6 +391,9 @@ def unknown_kinds(commands: Iterable[Command], events: Iterable[Any]) -> list[st
     strange = {kind for kind, _ in commands if kind not in PAIRS and kind not in NOT_COMPARED}
     for event in events:
         name = event.WhichOneof("attributes") or "an event without attributes"
+        if name == "marker_recorded_event_attributes":
+            marker = event.marker_recorded_event_attributes.marker_name
+            strange |= set() if marker in MARKERS else {f"marker {marker}"}
         if name not in _EVENTS and not name.startswith(_NEUTRAL):
             strange.add(name.removesuffix("_event_attributes"))
     return sorted(strange)
@@ -320,10 +414,25 @@ def compare(commands: list[Command], events: list[Any], own: Own) -> list[Differ
             if event.WhichOneof("attributes") == name and pair.recorded(getattr(event, name))
         ]
         issued = [c for k, c in commands if k == kind and pair.which(c)]
+        if pair.identity is not None:
+            issued = _in_order_of(pair.identity, issued, [getattr(e, name) for e in recorded])
         for command, event in zip(issued, recorded, strict=False):
             differences += _attributes(pair, command, event, getattr(event, name), own)
         differences += _count(kind, issued, recorded)
     return differences
+
+
+def _in_order_of(
+    identity: tuple[Callable[[Any], Any], Callable[[Any], Any]],
+    issued: list[Any],
+    recorded: list[Any],
+) -> list[Any]:
+    """The command of each event, up to the first that has none; the last attempt counts."""
+    of_command, of_event = identity
+    by_name = {of_command(each): each for each in issued}
+    found = [by_name.get(of_event(each)) for each in recorded]
+    missing = [number for number, each in enumerate(found) if each is None]
+    return found[: missing[0]] if missing else found
 
 
 def _attributes(

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 
 from harness.errors import UnavailableError
 from harness.journal.records import Difference, Ending, History
 from harness.replay.__main__ import replayed
+from harness.replay.compare import LEFT_OUT, PAIRS, unknown_kinds
 from harness.replay.inprocess import workflows_of
 from tests.unit import replayed_sagas as sagas
+from tests.unit import sandboxed_sagas as sandboxed
 from tests.unit.recorded import Recorded, encoded, payloads
 
 
@@ -119,6 +123,44 @@ async def test_a_change_that_is_legal_evolution_is_shown_and_not_red(
     stock, (ending, _, differences) = await replay(tmp_path, plain(), version)
     assert (stock[0], ending) == (Ending.OK, Ending.OK)
     assert [(d.attribute, d.severity) for d in differences] == [(attribute, "info")]
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        sandboxed.ByWorkflowRandom,
+        sandboxed.ByHelperPassedThrough,
+        sandboxed.ByUnrestrictedSection,
+        sandboxed.BySetOrder,
+        sandboxed.ByHash,
+        sandboxed.ById,
+        sandboxed.ByArguments,
+        sandboxed.ByCounter,
+    ],
+    ids=lambda version: version.__name__,
+)
+async def test_what_the_sandbox_lets_through_is_an_error(tmp_path: Path, version: type) -> None:
+    stock, (ending, _, differences) = await replay(tmp_path, plain(), version)
+    assert (stock, ending) == ((Ending.OK, "", []), Ending.FAIL)
+    assert [each.attribute for each in differences] == ["activity_task_scheduled.input"]
+
+
+async def test_the_sandbox_by_itself_changes_nothing(tmp_path: Path) -> None:
+    assert await replay(tmp_path, plain(), sandboxed.AsRecorded) == (
+        (Ending.OK, "", []),
+        (Ending.OK, "", []),
+    )
+
+
+@pytest.mark.parametrize(
+    "version",
+    [sandboxed.ByChance, sandboxed.ByClock, sandboxed.ByEnvironment, sandboxed.ByFile],
+    ids=lambda version: version.__name__,
+)
+async def test_what_the_sandbox_restricts_is_red_for_both(tmp_path: Path, version: type) -> None:
+    stock, strict = await replay(tmp_path, plain(), version)
+    assert (stock[0], strict[0]) == (Ending.FAIL, Ending.FAIL)
+    assert "Cannot access" in stock[1]
 
 
 async def test_a_difference_names_the_event_that_it_differs_from(tmp_path: Path) -> None:
@@ -370,9 +412,7 @@ async def test_a_cancelled_child_is_compared_and_not_confused_with_another_workf
 # --- what is not known
 
 
-async def test_a_kind_of_command_that_is_not_compared_is_inconclusive_and_named(
-    tmp_path: Path,
-) -> None:
+def with_local_activity(type_: str = "local") -> Recorded:
     recorded = Recorded()
     recorded.add(
         "MARKER_RECORDED",
@@ -385,7 +425,7 @@ async def test_a_kind_of_command_that_is_not_compared_is_inconclusive_and_named(
                     "seq": 1,
                     "attempt": 1,
                     "activity_id": "1",
-                    "activity_type": "local",
+                    "activity_type": type_,
                     "complete_time": {"seconds": 1767323045, "nanos": 0},
                     "backoff": None,
                     "original_schedule_time": {"seconds": 1767323045, "nanos": 0},
@@ -394,9 +434,43 @@ async def test_a_kind_of_command_that_is_not_compared_is_inconclusive_and_named(
             ),
         },
     )
-    stock, strict = await replay(tmp_path, recorded.completed(), sagas.locally())
-    assert stock[0] is Ending.OK
-    assert strict == (Ending.INFO, "not compared: schedule_local_activity", [])
+    return recorded.completed()
+
+
+async def test_a_local_activity_is_compared_by_what_its_marker_says(tmp_path: Path) -> None:
+    same = await replay(tmp_path, with_local_activity(), sagas.locally())
+    assert same == ((Ending.OK, "", []), (Ending.OK, "", []))
+    other = await replay(tmp_path, with_local_activity("another"), sagas.locally())
+    assert other[1][0] is Ending.FAIL
+
+
+def test_kinds_that_are_not_compared_are_named() -> None:
+    assert unknown_kinds([("schedule_nexus_operation", None)], []) == ["schedule_nexus_operation"]
+    marker: Any = HistoryEvent()
+    marker.marker_recorded_event_attributes.marker_name = "Version"
+    assert unknown_kinds([], [marker]) == ["marker Version"]
+
+
+def test_every_field_of_every_command_is_compared_or_left_out_with_a_reason() -> None:
+    """A field that a newer SDK adds must be looked at."""
+    variants = WorkflowCommand.DESCRIPTOR.oneofs_by_name["variant"].fields
+    fields = {each.name: {f.name for f in each.message_type.fields} for each in variants}
+    for kind, pair in PAIRS.items():
+        read: set[str] = set()
+        for attribute in pair.attributes:
+            read |= READ_AS.get(attribute.name, {attribute.name})
+        unlooked = fields[kind] - read - LEFT_OUT.get(kind, frozenset())
+        assert not unlooked, (kind, unlooked)
+        assert LEFT_OUT.get(kind, frozenset()) <= fields[kind], kind
+
+
+# attributes that read fields of another name
+READ_AS = {
+    "input": {"input", "arguments", "args"},
+    "workflow_id": {"workflow_id", "workflow_execution", "child_workflow_id"},
+    "memo": {"memo", "upserted_memo"},
+    "outcome": {"accepted", "rejected", "completed"},
+}
 
 
 async def test_a_kind_of_event_that_is_not_known_is_inconclusive_and_named(tmp_path: Path) -> None:
