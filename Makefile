@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: verify test test-long bench setup mutants lint clean
+.PHONY: verify test test-long test-languages rust-worker bench setup mutants lint clean
 
 verify: setup
 	$(BIN)/harness verify
@@ -17,6 +17,13 @@ mutants: setup
 test-long: setup
 	$(BIN)/python -m pytest -m "real or long" tests
 	$(BIN)/harness mutants
+
+# Workers in other languages: minutes and a gigabyte the first time, in the tool cache.
+test-languages: rust-worker
+	$(BIN)/python -m pytest -m languages tests/languages
+
+rust-worker: setup
+	$(BIN)/python -m harness.tools.cargo scenarios/reference/rust
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks

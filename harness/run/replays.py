@@ -38,6 +38,8 @@ async def record_replays(
         return {}
     request.progress("replaying histories")
     if not module_of(request):  # what is strict can be had over the wire
+        if request.target.worker.language not in (None, "python"):
+            return {}  # not applicable, as the check itself says
         why = "the target names no worker.workflows, the Python module to replay"
         return dict.fromkeys(sorted(asked & PERTURBED), why)
     with timed(platform, "replay: stock, strict, perturbed"):

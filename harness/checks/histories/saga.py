@@ -44,7 +44,9 @@ class Saga:
         """The retry policy of a step; compensations have the contract's."""
         if direction == "compensation":
             return COMPENSATION_RETRY
-        return msgspec.convert(self.node(step).get("retry", _NOTHING), Retry)
+        given = self.node(step).get("retry", _NOTHING)
+        known = {name: given[name] for name in Retry.__struct_fields__ if name in given}
+        return msgspec.convert(known, Retry)  # a worker ignores what else stands there
 
     def behaviour(self, step: int, direction: str) -> Behaviour:
         """How the service was told to behave towards a step."""

@@ -1,0 +1,83 @@
+"""The Rust worker: the whole core profile passes on it, and defects seeded in it are found.
+
+Run by `make test-languages`, which builds it first.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TARGET = ROOT / "scenarios" / "reference" / "rust.yaml"
+PATIENCE_S = 300.0
+
+pytestmark = pytest.mark.languages
+
+SEEDED = {
+    "any-context": ("INV-PDP-1",),
+    "ask-once": ("INV-PDP-2",),
+    "attempt-in-key": ("INV-IDM-1",),
+    "forward-compensation": ("DUR-4",),
+    "changed-result": ("DUR-1",),
+}
+
+
+def verify(target: Path, out: Path, *ids: str) -> tuple[int, dict[str, Any]]:
+    """One run of the command line: its exit code and what it says as JSON."""
+    command = [sys.executable, "-m", "harness", "verify", *ids, "--target", str(target)]
+    done = subprocess.run(
+        [*command, "--format", "json", "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def outcomes(told: dict[str, Any]) -> dict[str, str]:
+    return {each["id"]: each["outcome"] for each in told["verdicts"]}
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any]]:
+    return verify(TARGET, tmp_path_factory.mktemp("rust") / "core")
+
+
+def test_the_whole_core_profile_passes_on_it(core: tuple[int, dict[str, Any]]) -> None:
+    code, told = core
+    assert {id_: outcome for id_, outcome in outcomes(told).items() if outcome != "pass"} == {}
+    assert code == 0
+
+
+def seeded(defect: str, folder: Path) -> Path:
+    """The target with the build that has defects, and this one chosen."""
+    target = msgspec.yaml.decode(TARGET.read_bytes())
+    folder_of = TARGET.parent
+    target["worker"] = {
+        "command": ["rust/start", "worker-seeded"],
+        "cwd": str(folder_of),
+        "env": {"SEEDED_DEFECT": defect},
+    }
+    target["exporter"]["cwd"] = str(ROOT)
+    path = folder / "seeded.yaml"
+    path.write_bytes(msgspec.yaml.encode(target))
+    return path
+
+
+@pytest.mark.parametrize(("defect", "ids"), SEEDED.items())
+def test_a_seeded_defect_fails_the_checks_that_exist_for_it(
+    defect: str, ids: tuple[str, ...], tmp_path: Path
+) -> None:
+    code, told = verify(seeded(defect, tmp_path), tmp_path / "out", *ids)
+    assert code == 1
+    assert {id_: outcomes(told)[id_] for id_ in ids} == dict.fromkeys(ids, "fail")
