@@ -12,19 +12,26 @@ class Group:
 
     `service_deadline_ms` is what its worker is told as the total time of a service call. `pdp`
     is an address of the PDP of their own: one that goes away, by its name, or a URL. A `tapped`
-    one reaches the engine through the tap, where the target allows RPC faults.
+    one reaches the engine through the tap, where the target allows RPC faults. Groups of one
+    `queue` share their task queues. Those of a `rollout` have a Worker Deployment of their own and
+    serve the first tenant alone; one with the `next_build` is the version that comes after.
     """
 
     name: str
     service_deadline_ms: int = 2000
     pdp: str = ""
     tapped: bool = False
+    queue: str = ""
+    rollout: bool = False
+    next_build: bool = False
 
 
 UNRESOLVED: Final = "http://pdp.invalid"  # a name that by its standard nobody has (RFC 2606)
 CALM: Final = "calm"
 CRASH: Final = "crash"
 WIRE: Final = "wire"
+OLD_VERSION: Final = "rollout-old"
+NEW_VERSION: Final = "rollout-new"
 
 GROUPS: Final[dict[str, Group]] = {
     group.name: group
@@ -38,5 +45,12 @@ GROUPS: Final[dict[str, Group]] = {
         *(Group(name=f"pdp-{pdp}", pdp=pdp) for pdp in ("refused", "silent")),
         Group(name="pdp-unresolved", pdp=UNRESOLVED),
         Group(name=WIRE, service_deadline_ms=8000, tapped=True),
+        Group(name=OLD_VERSION, queue="rollout", rollout=True),
+        Group(name=NEW_VERSION, queue="rollout", rollout=True, next_build=True),
     )
 }
+
+
+def deployment_of(deployment: str, group: str) -> str:
+    """The name of the Worker Deployment of a group's worker, given the platform's own."""
+    return f"{deployment}-rollout" if GROUPS[group].rollout else deployment

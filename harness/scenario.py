@@ -138,7 +138,8 @@ class Act:
     """A coroutine function of the drive, `module:function`, called with the drive.
 
     `when` is beside (with the cases), after (when all cases ended), or restarted (after the crash
-    group's worker was killed and started again at the end). `breaks` is what it breaks on purpose.
+    group's worker was killed and started again at the end). `breaks` is what it breaks on purpose,
+    `groups` are those whose workers it needs.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Act:
     when: Literal["beside", "after", "restarted"] = "beside"
     needs: frozenset[str] = frozenset()
     breaks: frozenset[Breakage] = frozenset()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

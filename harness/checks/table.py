@@ -7,11 +7,13 @@ from typing import Final
 from harness.checks import (
     audit,
     authorization,
+    deployment,
     determinism,
     durability,
     growth,
     idempotency,
     isolation,
+    rollout,
     slo,
     validation,
 )
@@ -26,6 +28,8 @@ TABLE: Final[tuple[Check, ...]] = (
     *durability.CHECKS,
     *growth.CHECKS,
     *validation.CHECKS,
+    *rollout.CHECKS,
+    *deployment.CHECKS,
     *slo.CHECKS,
 )
 CHECKED: Final = frozenset(check.id for check in TABLE)

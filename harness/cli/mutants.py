@@ -19,6 +19,7 @@ from harness.cli.kill_matrix import as_json, as_text
 from harness.cli.settle import asked_ids, progress, suites
 from harness.errors import UsageError
 from harness.mutant import Mutant
+from harness.platform.breakage import Breakage
 from harness.run.matrix import Matrix, proofs_of
 from harness.run.mutants import Run, jobs_by_cores, run_mutants
 from harness.run.request import Request
@@ -136,7 +137,7 @@ def _broken(mutant: Mutant, request: Request) -> Request:
     return replace(
         request,
         breakage=mutant.breakage,
-        target=_deployed(request.target, mutant.breakage.tenants),
+        target=_built(_deployed(request.target, mutant.breakage.tenants), mutant.breakage),
         cases=mutant.cases,
         seed=request.seed or mutant.seed,
         parameters={**request.parameters, **mutant.parameters},
@@ -146,6 +147,16 @@ def _broken(mutant: Mutant, request: Request) -> Request:
 def _deployed(target: Target, wrong: Mapping[str, Mapping[str, str]]) -> Target:
     tenants = tuple(msgspec.structs.replace(t, **wrong.get(t.name, {})) for t in target.tenants)
     return msgspec.structs.replace(target, tenants=tenants)
+
+
+def _built(target: Target, breakage: Breakage) -> Target:
+    """The target with the build ids that its deployment has instead of its own."""
+    if not breakage.build_ids:
+        return target
+    old, new = breakage.build_ids
+    following = msgspec.structs.replace(target.worker.following, build_id=new)
+    worker = msgspec.structs.replace(target.worker, build_id=old, next=following)
+    return msgspec.structs.replace(target, worker=worker)
 
 
 def _close(name: str, known: Any) -> str:

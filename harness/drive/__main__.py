@@ -26,6 +26,7 @@ from harness.drive.connect import connect_all, server_version
 from harness.drive.evidence import await_audit, export_histories
 from harness.drive.plan import DrivePlan
 from harness.drive.session import Drive, SupervisorLink
+from harness.drive.versions import make_all_current
 from harness.drive.watch import engine_gone
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, HarnessError, TargetGone
 from harness.groups import CRASH
@@ -92,11 +93,12 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
         runs = runs_of(drive, suites)
         told = await link.ask(
             "prepared",
-            groups=sorted({"calm", *(run.group for run in runs)}),
+            groups=sorted({"calm", *(run.group for run in runs), *_groups(drive, suites)}),
             text=await server_version(next(iter(clients.values()))),
         )
         drive.lacks |= set(told["lacks"])
         drive.tap = TapClient(told["tap"]) if told["tap"] else None
+        await make_all_current(drive)
         await _while_there(drive, _rounds(drive) if plan.rounds else _drive(drive, suites))
 
 
@@ -173,13 +175,18 @@ async def _timed_cases(drive: Drive, runs: list[Run]) -> None:
         await drive_cases(drive, runs)
 
 
-def _acts(drive: Drive, suites: list[Suite], when: str) -> list[Act]:
+def _groups(drive: Drive, suites: list[Suite]) -> set[str]:
+    """The groups whose workers the acts need."""
+    return {group for act in _acts(drive, suites) for group in act.groups}
+
+
+def _acts(drive: Drive, suites: list[Suite], when: str = "") -> list[Act]:
     asked = set(drive.plan.asked)
     return [
         act
         for suite in suites
         for act in suite.acts
-        if act.when == when
+        if when in ("", act.when)
         and asked & set(act.feeds)
         and not act.needs & drive.lacks
         and act_breaks(act) <= set(drive.plan.allowed)

@@ -131,9 +131,7 @@ def _filled(nodes: Any, trial_id: str, tenant: str, saga_id: str) -> list[Node]:
 
 async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     """Start everything, follow the scripts, wait for every result until the horizon."""
-    for run in runs:
-        record_program(drive, run)
-    await drive.doubles.register((run.tenant.name, run.program) for run in runs)
+    await announce(drive, runs)
     await rules_in_force(drive, runs)
     crash = asyncio.create_task(crash_when_held(drive, runs))
     # what is held until the crash must all be open at once; it goes first and is not counted
@@ -148,6 +146,13 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     crash.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await crash
+
+
+async def announce(drive: Drive, runs: list[Run]) -> None:
+    """Record what will be driven, and tell the doubles how to behave towards it."""
+    for run in runs:
+        record_program(drive, run)
+    await drive.doubles.register((run.tenant.name, run.program) for run in runs)
 
 
 def record_program(drive: Drive, run: Run) -> None:

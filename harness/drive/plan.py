@@ -34,6 +34,21 @@ class Steady(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
 
 
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A Worker Deployment version."""
+
+    deployment: str
+    build_id: str
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions of the platform's workers: of most, and of the two that are rolled out."""
+
+    calm: Version
+    old: Version
+    new: Version
+
+
 class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One drive: which suites, for which IDs, against what.
 
@@ -59,6 +74,11 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
     horizon_s: float = 60.0
     event_lag_ms: int = 30_000
     removal_s: float = 30.0
+    versions: Versions | None = None
+    spread_s: float = 1.0
+    drained_s: float = 30.0
+    ramp_percent: float = 20.0
+    retention_days: float = 90.0
     audited: list[str] = []
     audited_twice: list[str] = []
     defects: list[str] = []
@@ -66,8 +86,8 @@ class DrivePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A request of the drive: prepared, more, progress, and kill or restart of a worker or of the
-    exporter."""
+    """A request of the drive: prepared, more, progress, and kill, stop or restart of a worker or
+    of the exporter."""
 
     number: int
     ask: str

@@ -11,14 +11,17 @@ from typing import Any
 class Breakage:
     """Parts that replace the platform's own; an empty one changes nothing.
 
-    `worker` and `exporter` are commands, `doubles` names of the doubles' defects, `engine` dynamic
-    config, `drive` names of defects of the starter that the drive plays, `tenants` what the
+    `worker`, `rolled_out` (the build that is rolled out beside it) and `exporter` are commands,
+    `build_ids` those of these two workers, `doubles` names of the doubles' defects, `engine`
+    dynamic config, `drive` names of defects of the starter that the drive plays, `tenants` what the
     deployment gives a tenant instead of its own: namespace, task_queue. `workflows` is the module
     that is read and replayed, `setup` the one in which the worker's set-up is read. `next_worker`
     is the command of a new build, which replays what the driven one recorded.
     """
 
     worker: tuple[str, ...] = ()
+    rolled_out: tuple[str, ...] = ()
+    build_ids: tuple[str, ...] = ()
     exporter: tuple[str, ...] = ()
     doubles: tuple[str, ...] = ()
     engine: Mapping[str, Any] = field(default_factory=dict)

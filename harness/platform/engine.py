@@ -43,6 +43,14 @@ TUNED: Final[Mapping[str, Any]] = {
     "matching.numTaskqueueWritePartitions": 1,
     # pausing is a material change, and off by default
     "frontend.WorkflowPauseEnabled": True,
+    # a version drains three minutes after its last run otherwise, and is looked at as seldom
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod": "1s",
+    "matching.wv.VersionDrainageStatusRefreshInterval": "1s",
+    # all task queues of a deployment register at once, each with an update of the same workflow
+    "history.maxInFlightUpdates": 1000,
+    # so that a namespace of a second's retention shows that closed runs are deleted
+    "system.namespaceMinRetentionLocal": "1s",
+    "history.retentionTimerJitterDuration": "1s",
     # a poll for a run's end can miss it (the engine drops what it is told while it is busy), and
     # would then answer only when it expires, after 20 s
     "history.longPollExpirationInterval": "3s",

@@ -15,7 +15,7 @@ import msgspec
 from harness.contract.program import CONTRACT_VERSION
 from harness.doubles.messages import Addresses
 from harness.errors import UnavailableError
-from harness.groups import GROUPS
+from harness.groups import GROUPS, deployment_of
 from harness.journal.records import Log, Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
 from harness.platform.breakage import Breakage
@@ -26,6 +26,7 @@ from harness.target.model import Target, environment
 
 DOUBLES_READY_S = 15.0
 TAP_READY_S = 30.0
+STOPS_WITHIN_S = 10.0
 PDP_DEADLINE_MS = 1000
 
 
@@ -65,6 +66,7 @@ class Platform:
         self.exporter: Child | None = None
         self.worker_address = ""
         self.tap: TapAddresses | None = None
+        self.versioned = False  # whether workers are told a Worker Deployment version
         self._children = children
         self._segment = segment
         self._logs: list[tuple[Child, str]] = []
@@ -153,8 +155,9 @@ class Platform:
     async def start_worker(self, group: str) -> None:
         """Start the worker process of a group and wait until it polls."""
         if self.target.worker.external:
+            self._external()
             return
-        command = list(self.breakage.worker or self.target.worker.command or ())
+        command = self._worker_command(group)
         env = self.worker_environment(group)
         child = await self._children.start(
             f"worker-{group}-{len(self.workers)}",
@@ -168,10 +171,31 @@ class Platform:
         told = await child.ready(
             self.target.worker.ready_within_s, "check worker.command in the target file"
         )
-        self._declared(told, child.role)
+        self._declared(told, child.role, self.version_of(group))
         self.happened(child, "ready", group)
 
-    def _declared(self, told: str, role: str) -> None:
+    def _external(self) -> None:
+        name = self.target.worker.language or "external"
+        self.record(Part(**now(), subject=Subject.WORKER, ours=False, name=name, lacks=self.lacks))
+
+    def _worker_command(self, group: str) -> list[str]:
+        worker = self.target.worker
+        if GROUPS[group].next_build and (self.breakage.rolled_out or worker.following.command):
+            return list(self.breakage.rolled_out or worker.following.command or ())
+        return list(self.breakage.worker or worker.command or ())
+
+    def version_of(self, group: str) -> dict[str, str]:
+        """The Worker Deployment version that a group's worker is told; empty if none."""
+        worker = self.target.worker
+        if not self.versioned or worker.external:
+            return {}
+        following = GROUPS[group].next_build
+        return {
+            "deployment": deployment_of(worker.deployment, group),
+            "build_id": worker.following.build_id if following else worker.build_id,
+        }
+
+    def _declared(self, told: str, role: str, details: dict[str, str]) -> None:
         try:
             ready = json.loads(told)
             version = str(ready["contract"])
@@ -191,6 +215,7 @@ class Platform:
                 ours=self.ours,
                 name=str(ready.get("language", "")),
                 version=str(ready.get("sdk", "")),
+                details=details,
                 lacks=self.lacks,
             )
         )
@@ -198,6 +223,8 @@ class Platform:
     def worker_environment(self, group: str) -> dict[str, str]:
         """What the worker of a group is told, as the contract says."""
         assert self.doubles is not None
+        version = self.version_of(group)
+        served = self.target.tenants[: 1 if GROUPS[group].rollout else None]
         return {
             **self._engine_env(self.engine_for(group)),
             "HARNESS_TENANTS": json.dumps(
@@ -207,9 +234,11 @@ class Platform:
                         "namespace": t.namespace,
                         "task_queue": self.queue(t.task_queue, group),
                     }
-                    for t in self.target.tenants
+                    for t in served
                 ]
             ),
+            **({"HARNESS_DEPLOYMENT": version["deployment"]} if version else {}),
+            **({"HARNESS_BUILD_ID": version["build_id"]} if version else {}),
             "HARNESS_PDP_URL": self._pdp_url(GROUPS[group].pdp),
             "HARNESS_PDP_DEADLINE_MS": str(PDP_DEADLINE_MS),
             "HARNESS_SERVICES_URL": self.doubles.services,
@@ -240,7 +269,8 @@ class Platform:
 
     def queue(self, task_queue: str, group: str) -> str:
         """The task queue of a group; workers that we do not start have one for all."""
-        return task_queue if self.target.worker.external else f"{task_queue}-{group}"
+        queue = GROUPS[group].queue or group
+        return task_queue if self.target.worker.external else f"{task_queue}-{queue}"
 
     async def start_exporter(self) -> None:
         """Start the audit exporter, if the harness is to start it."""
@@ -289,6 +319,12 @@ class Platform:
         child = self.workers[group]
         self.happened(child, "killed", group)
         await child.kill()
+
+    async def stop_worker(self, group: str) -> None:
+        """End the worker process of a group as an operator does: it gives up its work in order."""
+        child = self.workers[group]
+        await child.stop(STOPS_WITHIN_S)
+        self.happened(child, "exited", group)
 
     async def restart_worker(self, group: str) -> None:
         """Start a killed worker again, as it was."""

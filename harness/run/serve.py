@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from harness.contract.transitions import change_types, second_types, state_types
-from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told
+from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told, Version, Versions
 from harness.errors import DriveError, HarnessError, TargetGone, UnavailableError
-from harness.groups import GROUPS
+from harness.groups import CALM, GROUPS, NEW_VERSION, OLD_VERSION
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import timed
@@ -53,6 +53,11 @@ async def start_drive(
         audited=sorted({**state_types(request.parameters), **change_types(request.parameters)}),
         audited_twice=sorted(second_types(request.parameters)),
         removal_s=float(request.parameters["tenant_removal_s"]),
+        versions=_versions(platform),
+        spread_s=float(request.parameters["version_spread_s"]),
+        drained_s=float(request.parameters["version_drained_s"]),
+        retention_days=float(request.parameters["retention_days"]),
+        ramp_percent=float(request.parameters["ramp_percent"]),
         cases=list(request.cases),
         given=list(request.given),
         rounds=rounds,
@@ -63,6 +68,17 @@ async def start_drive(
     path.write_bytes(msgspec.json.encode(plan))
     return await children.start(
         "drive", [sys.executable, "-m", "harness.drive", str(path)], stdin=True
+    )
+
+
+def _versions(platform: Platform) -> Versions | None:
+    """The Worker Deployment versions that the platform's workers are told."""
+    if not platform.version_of(CALM):
+        return None
+    return Versions(
+        calm=Version(**platform.version_of(CALM)),
+        old=Version(**platform.version_of(OLD_VERSION)),
+        new=Version(**platform.version_of(NEW_VERSION)),
     )
 
 
@@ -143,6 +159,9 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
     async def kill(ask: Ask) -> None:
         await platform.kill_worker(ask.group)
 
+    async def stop(ask: Ask) -> None:
+        await platform.stop_worker(ask.group)
+
     async def restart(ask: Ask) -> None:
         await platform.restart_worker(ask.group)
 
@@ -156,6 +175,7 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
         "progress": progress,
         "prepared": prepared,
         "kill-worker": kill,
+        "stop-worker": stop,
         "restart-worker": restart,
         "kill-exporter": kill_exporter,
         "restart-exporter": restart_exporter,

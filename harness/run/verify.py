@@ -20,6 +20,9 @@ from harness.run.source import record_scan, record_worker, suffices
 from harness.scenario import not_allowed
 from harness.trial import Trial
 
+# where none of these is asked, workers poll unversioned, which saves making versions current
+VERSIONED = frozenset(check.id for check in TABLE if "versioning" in check.capabilities)
+
 
 def verify(request: Request) -> Ended:
     """One conformance trial, sealed."""
@@ -38,6 +41,7 @@ def conformance(request: Request) -> Arm:
         request.progress("starting the engine and the doubles")
         with timed(platform, "set-up: engine and doubles"):
             await asyncio.gather(platform.start_engine(), platform.start_doubles())
+        platform.versioned = bool(VERSIONED & set(request.asked))
         drive = await start_drive(request, platform, trial, children)
         with timed(platform, "drive: all of it"):
             await serve(request, platform, drive)

@@ -19,6 +19,8 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_BUILD = re.compile(r"[!-~]{1,200}")
 _LONGEST_NAME = 1000  # the engine's own limit for ids
 
 
@@ -184,6 +186,20 @@ def engine_name(text: str, _: Surroundings) -> str:
         raise ValueError(f"expected a name of 1 to {_LONGEST_NAME} printable characters")
     if text == "temporal-system":
         raise ValueError("temporal-system belongs to the engine")
+    return text
+
+
+def deployment_name(text: str, _: Surroundings) -> str:
+    """The name of a Worker Deployment; the engine allows neither dot nor colon in it."""
+    if not _DEPLOYMENT.fullmatch(text):
+        raise ValueError("expected at most 100 letters, digits, dashes and underscores")
+    return text
+
+
+def build_id(text: str, _: Surroundings) -> str:
+    """A build id. Whether it is a semantic version is judged (CMP-2), not refused."""
+    if not _BUILD.fullmatch(text):
+        raise ValueError("expected 1 to 200 visible ASCII characters, for example 1.4.2")
     return text
 
 

@@ -7,7 +7,7 @@ the name of an environment variable.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -27,11 +27,14 @@ VariableName: TypeAlias = Annotated[str, Meta(extra={"form": forms.variable_name
 VariableValue: TypeAlias = Annotated[str, Meta(extra={"form": forms.variable_value})]
 TenantName: TypeAlias = Annotated[str, Meta(extra={"form": forms.tenant_name})]
 EngineName: TypeAlias = Annotated[str, Meta(extra={"form": forms.engine_name})]
+DeploymentName: TypeAlias = Annotated[str, Meta(extra={"form": forms.deployment_name})]
+BuildId: TypeAlias = Annotated[str, Meta(extra={"form": forms.build_id})]
 Module: TypeAlias = Annotated[str, Meta(extra={"form": forms.module})]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=3600)]
 Rate: TypeAlias = Annotated[float, Meta(gt=0, le=100_000)]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 
+DEFAULT_BUILD: Final = "1.0.0"
 Link: TypeAlias = Literal["worker", "starter", "pdp", "services", "audit"]
 FaultKind: TypeAlias = Literal[
     "link-cut",
@@ -106,12 +109,20 @@ class Tenant(_Part, frozen=True, kw_only=True):
     credentials: Credentials | None = None
 
 
+class NextBuild(_Part, frozen=True, kw_only=True):
+    """The build of the worker that comes next; without a `command` the same one is started."""
+
+    build_id: BuildId
+    command: Annotated[tuple[Text, ...], Meta(min_length=1)] | None = None
+
+
 class Worker(_Part, frozen=True, kw_only=True):
     """The platform's worker: a `command` that the harness starts, or `external`.
 
     A value `$NAME` in `env` stands for the harness's own variable. `lacks` is for an external
     worker; one that is started says it itself. `workflows` is the Python module whose workflows can
-    be replayed in process.
+    be replayed in process. `deployment` and `build_id` are the Worker Deployment version that a
+    started one is told; `next` is the build that is rolled out beside it.
     """
 
     command: Annotated[tuple[Text, ...], Meta(min_length=1)] | None = None
@@ -122,6 +133,14 @@ class Worker(_Part, frozen=True, kw_only=True):
     lacks: tuple[Capability, ...] = ()
     language: Text | None = None
     workflows: Module | None = None
+    deployment: DeploymentName = "harness"
+    build_id: BuildId = DEFAULT_BUILD
+    next: NextBuild | None = None
+
+    @property
+    def following(self) -> NextBuild:
+        """The next build; the same command under another build id where none is named."""
+        return self.next or NextBuild(build_id=f"{self.build_id}+next")
 
 
 class Exporter(_Part, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from harness.target import forms
 from harness.target.forms import Surroundings
 from harness.target.model import (
+    DEFAULT_BUILD,
     Allow,
     Credentials,
     DoublePorts,
@@ -63,6 +64,20 @@ def _worker(given: Mapping[str, Any], around: Surroundings) -> Complaints:
         yield ("lacks",), "is for an external worker; one that is started says it in HARNESS-READY"
     if "workflows" in given and given.get("language") != "python":
         yield ("workflows",), "is a Python module: it needs language: python"
+    for key in ("deployment", "build_id", "next"):
+        if given.get("external") is True and key in given:
+            yield (key,), "is for a command that the harness starts, not an external one"
+    yield from _next_build(given, around)
+
+
+def _next_build(given: Mapping[str, Any], around: Surroundings) -> Complaints:
+    following = _mapping(given, "next")
+    if following.get("build_id") == given.get("build_id", DEFAULT_BUILD) and following:
+        yield ("next", "build_id"), "is the build_id of the worker itself"
+    words = _list(following, "command")
+    if all(isinstance(word, str) for word in words):
+        for below, text in _command(words, given, _mapping(given, "env"), around):
+            yield ("next", *below), text
 
 
 def _exporter(given: Mapping[str, Any], around: Surroundings) -> Complaints:

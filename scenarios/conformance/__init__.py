@@ -6,6 +6,7 @@ the catalogue IDs that it feeds.
 
 SUITES = (
     "scenarios.conformance.test_durability",  # its retries take longest
+    "scenarios.conformance.test_rollout",
     "scenarios.conformance.test_generated",
     "scenarios.conformance.test_isolation",
     "scenarios.conformance.test_authorization",
@@ -15,4 +16,5 @@ SUITES = (
     "scenarios.conformance.test_audit",
     "scenarios.conformance.test_growth",
     "scenarios.conformance.test_validation",
+    "scenarios.conformance.test_deployment",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner
@@ -17,6 +17,7 @@ from scenarios.mutants import (
     pdp,
     questions,
     shared,
+    versions,
 )
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
@@ -131,6 +132,11 @@ PARTS: Final[Mapping[str, Parts]] = {
     # audit
     "emits-itself": Parts(workflow=emitting.EmitsItself, runner=UnsandboxedWorkflowRunner),
     "reports-each-attempt": Parts(perform=emitting.reporting_each_attempt),
+    # versions
+    "versions-ignored": Parts(deployment=versions.none),
+    "moves-to-the-current": Parts(deployment=versions.auto_upgrade),
+    "other-commands": Parts(workflow=step_slept_before.SleptBefore),
+    "sdk-of-another-name": Parts(),  # and PREPARED
     # load and chaos
     "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),
@@ -146,5 +152,11 @@ PARTS: Final[Mapping[str, Parts]] = {
     "timer-before-steps": Parts(workflow=step_slept_before.SleptBefore),
 }
 
+# what has to be done before the process connects
+PREPARED: Final[Mapping[str, Callable[[], None]]] = {
+    "sdk-of-another-name": versions.name_another_sdk,
+}
+
 if __name__ == "__main__":
+    PREPARED.get(sys.argv[1], lambda: None)()
     main(PARTS[sys.argv[1]])

@@ -91,6 +91,17 @@ class Settings:
         return settings
 
 
+def pinned(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
+    """The version that the worker is told (contract §1.1); its runs stay with it."""
+    if not deployment:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The replaceable parts of the worker; the defaults are the reference worker."""
@@ -102,6 +113,7 @@ class Parts:
     perform: Perform = activities.perform
     activities: Callable[[Outside, Perform], Sequence[Callable[..., Any]]] = activities.build
     runner: Callable[[], WorkflowRunner] = field(default=SandboxedWorkflowRunner)
+    deployment: Callable[[str, str], WorkerDeploymentConfig | None] = pinned
     lacks: tuple[str, ...] = ()
 
 
@@ -172,19 +184,7 @@ def _worker(
         # what a run waits after its worker was killed; the SDK's default is 10 s
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
         graceful_shutdown_timeout=GRACE,
-        deployment_config=_deployment(settings),
-    )
-
-
-def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
-    if not settings.deployment:
-        return None
-    return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(
-            deployment_name=settings.deployment, build_id=settings.build_id
-        ),
-        use_worker_versioning=True,
-        default_versioning_behavior=VersioningBehavior.PINNED,
+        deployment_config=parts.deployment(settings.deployment, settings.build_id),
     )
 
 

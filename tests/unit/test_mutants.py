@@ -78,6 +78,8 @@ def test_the_parts_of_a_mutant_are_there(mutant: Mutant) -> None:
     breakage = mutant.breakage
     if breakage.worker:
         assert breakage.worker[-1] in worker.PARTS
+    if breakage.rolled_out:
+        assert breakage.rolled_out[-1] in worker.PARTS
     if breakage.exporter:
         assert breakage.exporter[-1] in exporter.PARTS
     if breakage.next_worker:
@@ -90,7 +92,8 @@ def test_the_parts_of_a_mutant_are_there(mutant: Mutant) -> None:
 
 def test_every_broken_part_is_a_mutants() -> None:
     of = [mutant.breakage for mutant in ALL]
-    assert set(worker.PARTS) == {each.worker[-1] for each in of if each.worker}
+    workers = [command for each in of for command in (each.worker, each.rolled_out)]
+    assert set(worker.PARTS) == {command[-1] for command in workers if command}
     assert set(exporter.PARTS) == {each.exporter[-1] for each in of if each.exporter}
 
 

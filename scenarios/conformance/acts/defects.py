@@ -1,4 +1,4 @@
-"""Defects of the deployment that the drive plays: its starter, its lists, how it ends tenants."""
+"""Defects of the deployment that the drive plays: starter, lists, rollouts, how tenants end."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ class Defect(enum.StrEnum):
     TERMINATED_STARTED_AGAIN = "terminated-started-again"
     TIMEOUTS_LONGER = "timeouts-longer"
     BEATS_THOUGH_STUCK = "beats-though-stuck"
+    NOT_PROMOTED = "next-version-not-promoted"
+    RAMP_IGNORED = "ramp-without-its-share"
+    NOT_ROLLED_BACK = "rollback-without-effect"
+    STRANDED = "rollback-ends-the-withdrawn-worker"
+    TERMINATED = "rollback-terminates-runs"
+    STILL_RAMPING = "old-version-goes-on-ramping"
+    REMOVED_EARLY = "old-version-removed-undrained"
+    SHORT_RETENTION = "retention-too-short"
+    HEALTH_ELSEWHERE = "health-asked-elsewhere"

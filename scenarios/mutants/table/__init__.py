@@ -12,6 +12,7 @@ from harness.mutant import Mutant
 from scenarios.mutants.table import (
     audit,
     authorization,
+    deployment,
     determinism,
     durability,
     equivalents,
@@ -20,6 +21,7 @@ from scenarios.mutants.table import (
     isolation,
     load_and_chaos,
     next_builds,
+    rollout,
     validation,
 )
 from scenarios.mutants.table.unkilled import UNKILLED
@@ -37,5 +39,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *durability.MUTANTS,
     *growth.MUTANTS,
     *validation.MUTANTS,
+    *rollout.MUTANTS,
+    *deployment.MUTANTS,
     *load_and_chaos.MUTANTS,
 )

@@ -13,6 +13,11 @@ def broken_worker(name: str) -> Breakage:
     return Breakage(worker=(sys.executable, "-m", "scenarios.mutants.worker", name))
 
 
+def rolled_out(name: str) -> Breakage:
+    """The reference worker, beside which a build with the parts of that name is rolled out."""
+    return Breakage(rolled_out=(sys.executable, "-m", "scenarios.mutants.worker", name))
+
+
 def broken_exporter(name: str) -> Breakage:
     """The reference exporter with the parts of that name."""
     return Breakage(exporter=(sys.executable, "-m", "scenarios.mutants.exporter", name))
