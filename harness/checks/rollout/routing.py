@@ -131,7 +131,7 @@ def ramp_keeps_its_share(evidence: Evidence) -> Finding:
         seen = ", ".join(f"{count} on {build}" for build, count in sorted(landed.items()))
         text = f"{k} of {n} runs landed on {told.new}, its share is {share:.0%} ({seen})"
         broken.append(Broken(SHARE, f"{text}; p = {test['p_value']:.3g}"))
-    coarse = test["noticed_beyond"] > float(evidence.parameters.get("ramp_resolution", 0.2))
+    coarse = test["noticed_beyond"] > float(evidence.parameters.get("ramp_resolution", 0.25))
     if coarse:
         lacks.append(f"{n} starts notice only a share that is {test['noticed_beyond']:.2f} off")
     return conclude(
