@@ -39,7 +39,12 @@ def test_ninety_days_pass_and_say_whether_deletion_was_shown() -> None:
     story = kept(alpha=90, beta=90)
     assert outcome(story, "CAP-2") == (Outcome.PASS, [])
     assert "was not shown" in story.judge(BY_ID["CAP-2"]).reason
-    op(story, "short-retention", {"gone": True, "seconds": 1.7}, args={"retention_s": 1.0})
+    op(
+        story,
+        "short-retention",
+        {"gone": True, "seconds": 1.7, "slowest_s": 0.1},
+        args={"retention_s": 1.0},
+    )
     assert "was gone after 1.7 s" in story.judge(BY_ID["CAP-2"]).reason
 
 
@@ -65,8 +70,16 @@ def test_runs_that_outlive_their_retention_fail() -> None:
     expected = (Outcome.FAIL, ["closed run outlives its retention"])
     assert outcome(story, "CAP-2") == expected
     probed = kept(alpha=90)
-    op(probed, "short-retention", {"gone": False, "seconds": 60}, args={"retention_s": 1.0})
+    seen = {"gone": False, "seconds": 60, "slowest_s": 0.1}
+    op(probed, "short-retention", seen, args={"retention_s": 1.0})
     assert outcome(probed, "CAP-2") == expected
+
+
+def test_an_engine_that_is_starved_is_not_blamed_for_a_late_deletion() -> None:
+    story = kept(alpha=90)
+    seen = {"gone": False, "seconds": 60, "slowest_s": 2.0}
+    op(story, "short-retention", seen, args={"retention_s": 1.0})
+    assert outcome(story, "CAP-2") == (Outcome.INCONCLUSIVE, [])
 
 
 def test_a_tenant_whose_retention_is_not_known_is_inconclusive() -> None:

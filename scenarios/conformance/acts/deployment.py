@@ -101,15 +101,17 @@ async def _until_gone(drive: Drive, client: Client) -> dict[str, Any]:
     handle = await _once_served(drive, client)
     await handle.terminate("conformance")
     closed = time.monotonic()
-    gone = False
+    gone, slowest_s = False, 0.0
     while not gone and time.monotonic() - closed < drive.plan.horizon_s:
         await asyncio.sleep(LOOKS_EVERY_S)
+        asked = time.monotonic()
         gone = not await _there(handle)
+        slowest_s = max(slowest_s, time.monotonic() - asked)
     seconds = time.monotonic() - closed
     await client.operator_service.delete_namespace(
         DeleteNamespaceRequest(namespace=client.namespace)
     )
-    return {"gone": gone, "seconds": round(seconds, 1)}
+    return {"gone": gone, "seconds": round(seconds, 1), "slowest_s": round(slowest_s, 2)}
 
 
 async def _once_served(drive: Drive, client: Client) -> WorkflowHandle[Any, Any]:
