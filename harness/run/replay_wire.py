@@ -102,7 +102,9 @@ def _logs(folder: Path) -> Path:
 
 
 def _besides(summary: Summary) -> Iterator[str]:
-    """What the worker did besides answering: such calls never leave this machine."""
+    """How fast it went, and what the worker did besides: such calls never leave this machine."""
+    rate = summary.histories / max(summary.seconds, 0.001)
+    yield f"{summary.histories} histories in {summary.seconds:.1f} s once it polled, {rate:.0f}/s"
     for what, calls in (("client calls", summary.calls), ("HTTP requests", summary.outside)):
         if calls:
             told = ", ".join(f"{count} × {name}" for name, count in sorted(calls.items())[:5])

@@ -7,18 +7,21 @@ Absolute figures are of this machine at this moment; the ratio to the peer trave
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.histories import many_histories
+from tests.benchmarks import served
+from tests.benchmarks.histories import many_histories, multiplied
 from tests.benchmarks.journals import large_trial
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +30,8 @@ HISTORIES = 5_000
 STARTS = 11
 REPLAYED = 100  # histories of 16 activities, a hundred events
 ACTIVITIES = 16
+SERVED = 200  # histories of three activities
+RUST = "scenarios/reference/rust.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,10 @@ class Row:
     peer: str = ""
     peer_measured: float = 0.0
     remark: str = ""
+
+    def beside(self, peer: str, measured: float) -> Row:
+        """The same with what a peer took."""
+        return replace(self, peer=peer, peer_measured=measured)
 
     @property
     def over(self) -> bool:
@@ -61,7 +70,7 @@ def main() -> int:
     print(f"{'':34} {'measured':>9}     {'limit':>8}        ratio  peer")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
-        for benchmark in (starts, judging, replays, core_drive):
+        for benchmark in (starts, judging, replays, over_wire, core_drive):
             for row in benchmark(Path(folder)):
                 print(row.text, *([f"\n    {row.remark}"] if row.remark else []), flush=True)
                 rows.append(row)
@@ -124,6 +133,49 @@ def replays(folder: Path) -> Iterator[Row]:
         peer="stock Replayer, one pass",
         peer_measured=plain,
         remark=f"exit codes {done.returncode} and {stock.returncode}; {counts(done.stdout)}",
+    )
+
+
+def over_wire(folder: Path) -> Iterator[Row]:
+    """Histories of three activities before the replay frontend: Python, and Rust if it is built."""
+    python = many_histories(folder / "three", SERVED, served.ACTIVITIES)
+    plain, _ = taken_s("-m", "tests.benchmarks.stock", str(python), "tests.benchmarks.served")
+    yield served_row("Python", f"{sys.executable} -m tests.benchmarks.served", python, 50.0).beside(
+        "stock Replayer", plain / SERVED * 1000
+    )
+    trial = folder / "rust"
+    if (
+        run(
+            "-m",
+            "harness",
+            "verify",
+            "INV-DET-9",
+            "--target",
+            RUST,
+            "--no-show",
+            "--out",
+            str(trial),
+        ).returncode
+        == 0
+    ):
+        many = multiplied(trial, folder / "three-rust", SERVED, served.ACTIVITIES)
+        yield served_row("Rust", "scenarios/reference/rust/start", many, 10.0)
+
+
+def served_row(language: str, command: str, histories: Path, limit_ms: float) -> Row:
+    """Milliseconds for each history once the worker polls, warm."""
+    done = run(
+        "-m", "harness", "replay", "--worker", command, "--histories", str(histories),
+        "--mode", "warm", "--format", "json",
+    )  # fmt: skip
+    found = re.search(r"(\d+) histories in ([\d.]+) s once", done.stderr)
+    each_ms = float(found[2]) / int(found[1]) * 1000 if found else math.inf
+    return Row(
+        what=f"replay frontend, {language}, a history",
+        measured=each_ms,
+        limit=limit_ms,
+        unit="ms",
+        remark=f"exit code {done.returncode}; {1000 / each_ms:.0f} histories a second",
     )
 
 

@@ -33,14 +33,12 @@ from harness.tools.temporal import find_temporal
 from tests.real import replayed_rich as rich
 from tests.real.commands import ROOT, Place
 from tests.unit import replayed_sagas as sagas
+from tests.unit.recorded import Recorded, encoded, payloads
 from tests.unit.test_replay_compare import (
-    Recorded,
     cancelled_another,
     continued_as_new,
-    encoded,
     failed,
     labelled,
-    payloads,
     plain,
     signalled,
     with_labelled_child,

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +60,6 @@ async def _serve(plan: Plan) -> Summary:
         listening = asyncio.create_task(_listen(run))
         addresses = Addresses(engine=engine, outside=url, queues=queues)
         print(f"{READY}{msgspec.json.encode(addresses).decode()}", flush=True)
-        began = time.monotonic()
         trouble = await run.all()
         listening.cancel()
     return Summary(
@@ -69,7 +67,7 @@ async def _serve(plan: Plan) -> Summary:
         calls=dict(frontend.calls),
         outside=dict(outside.calls),
         histories=run.judged,
-        seconds=time.monotonic() - began,
+        seconds=asyncio.get_running_loop().time() - run.began,
     )
 
 

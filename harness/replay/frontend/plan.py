@@ -69,7 +69,8 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What the last line says: why nothing at all could be judged, and what the worker did besides.
 
-    `calls` counts client calls of the worker by method, `outside` its HTTP requests.
+    `calls` counts client calls of the worker by method, `outside` its HTTP requests; `seconds` is
+    what the `histories` took once it polled.
     """
 
     trouble: str = ""

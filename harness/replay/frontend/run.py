@@ -31,7 +31,7 @@ class Run:
     """One plan against one worker.
 
     `write` takes every verdict; `restart` asks for another process of the worker in the place of
-    one that is stuck. `judged` counts histories.
+    one that is stuck. `judged` counts histories, from `began` on the loop's clock.
     """
 
     def __init__(
@@ -52,10 +52,12 @@ class Run:
         self._cold = _evenly(len(entries), plan.cold_histories)
         self._again: list[_Job] = []
         self._started = asyncio.Event()
-        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[str] = loop.create_future()
         self._restarts = 0
         self._patience = Patience(ready_by=0, poll_s=plan.ready_within_s, task_s=plan.task_within_s)
         self.judged = 0
+        self.began = loop.time()
 
     def hear(self, news: News) -> None:
         """What the supervisor says of the worker."""
@@ -81,6 +83,7 @@ class Run:
         trouble = await self._begun()
         if trouble:
             return trouble
+        self.began = loop.time()
         await self._until_over(self._rounds())
         if self._over.done() and not self._matching.answers:
             return self._over.result()
