@@ -668,7 +668,7 @@ def test_a_worker_that_dies_of_one_history_is_told_and_the_rest_goes_on(place: P
     ("options", "outcome", "told"),
     [
         ("", "fail", "TMPRL1101"),  # the SDK sees it itself
-        (", debug_mode=True", "inconclusive", "does not answer within 3 s"),  # nothing goes on
+        (", debug_mode=True", "inconclusive", "does not answer within 6 s"),  # nothing goes on
     ],
 )
 def test_a_worker_that_hangs_in_one_task_is_told_and_the_rest_goes_on(
@@ -678,7 +678,7 @@ def test_a_worker_that_hangs_in_one_task_is_told_and_the_rest_goes_on(
     for n in range(5):
         recorded(place, f"more-{n}", begun_with(a=n).activity().timer().completed({"done": True}))
     script = f"asyncio.run(serve(sagas.version(hang_at){options}))"
-    done = replayed(place, script, "--task-within", "3", "--mode", "warm")
+    done = replayed(place, script, "--task-within", "6", "--mode", "warm")
     (hanging,) = done.of("hanging.json")
     assert hanging[0] == outcome
     assert told in hanging[1]

@@ -14,6 +14,7 @@ from temporalio.api.enums.v1 import NamespaceState, TaskQueueKind
 from temporalio.api.taskqueue.v1 import PollerInfo
 
 from harness.replay.frontend.matching import Matching, Offer
+from harness.replay.frontend.tasks import field
 
 VERSION: Final = "1.32.0"  # of the server that is played
 _OPTIONS: Final = (
@@ -21,6 +22,7 @@ _OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
 )
+_NEXT_TASK: Final = 1  # the field number of `workflow_task` in the answer to a completed task
 _WORKFLOW, _ACTIVITY = 1, 2  # kinds of task queue, as their type is numbered
 # what SDKs call by themselves; anything else is a call of the worker's own client
 _HOUSEKEEPING: Final = frozenset(
@@ -127,8 +129,15 @@ class Frontend(grpc.GenericRpcHandler):  # type: ignore[misc]
         return await self._matching.nothing()
 
     async def _completed(self, raw: bytes, _: Any) -> bytes:
-        self._answered(service.RespondWorkflowTaskCompletedRequest, raw)
-        return b""
+        found = self._answer(service.RespondWorkflowTaskCompletedRequest, raw)
+        if found is None:
+            return b""
+        offer, answer = found
+        if not answer.return_new_workflow_task:
+            self._matching.answered(offer, answer)
+            return b""
+        task = await self._matching.next_of(offer, answer)
+        return field(_NEXT_TASK, task) if task else b""
 
     async def _failed(self, raw: bytes, _: Any) -> bytes:
         self._answered(service.RespondWorkflowTaskFailedRequest, raw)
@@ -139,12 +148,18 @@ class Frontend(grpc.GenericRpcHandler):  # type: ignore[misc]
         return b""
 
     def _answered(self, kind: Any, raw: bytes) -> None:
-        """Hand an answer over as the answer of the true run: ids are mapped back everywhere."""
+        found = self._answer(kind, raw)
+        if found is not None:
+            self._matching.answered(*found)
+
+    def _answer(self, kind: Any, raw: bytes) -> tuple[Offer, Any] | None:
+        """What was offered and its answer, as the true run's: ids are mapped back everywhere."""
         answer = kind.FromString(raw)
         offer = self._matching.offer_of(answer.task_token)
-        if offer is not None:
-            mapped = _mapped_back(raw, offer)
-            self._matching.answered(offer, answer if mapped is raw else kind.FromString(mapped))
+        if offer is None:
+            return None
+        mapped = _mapped_back(raw, offer)
+        return offer, answer if mapped is raw else kind.FromString(mapped)
 
     async def _history(self, raw: bytes, context: Any) -> bytes:
         asked = service.GetWorkflowExecutionHistoryRequest.FromString(raw)

@@ -123,21 +123,21 @@ class Served:
     """A history's events as bytes, so that any part of it is joined and not built anew."""
 
     def __init__(self, events: Sequence[HistoryEvent]) -> None:
-        self._events = [_field(1, event.SerializeToString()) for event in events]
+        self._events = [field(1, event.SerializeToString()) for event in events]
 
     def of_poll(self, first_id: int, last_id: int) -> bytes:
         """The history from one event to another as a field of a poll's answer."""
-        return _field(_HISTORY_OF_POLL, self._part(first_id, last_id))
+        return field(_HISTORY_OF_POLL, self._part(first_id, last_id))
 
     def of_get(self, last_id: int) -> bytes:
         """The history up to an event as a field of the answer to a worker that asks for it."""
-        return _field(_HISTORY_OF_GET, self._part(1, last_id))
+        return field(_HISTORY_OF_GET, self._part(1, last_id))
 
     def _part(self, first_id: int, last_id: int) -> bytes:
         return b"".join(self._events[first_id - 1 : last_id])
 
 
-def _field(number: int, raw: bytes) -> bytes:
+def field(number: int, raw: bytes) -> bytes:
     """A length-delimited field of a message."""
     return bytes([number << 3 | 2]) + _varint(len(raw)) + raw
 
