@@ -88,11 +88,15 @@ class Footer(Record, frozen=True, kw_only=True, tag="footer"):
     sha256: str
 
 
+SAME_CODE = "same"  # in the details of a worker's part: it is the old build's command once more
+
+
 class Part(Record, frozen=True, kw_only=True, tag="part"):
     """A part of the platform under test, as it declared itself or as it was observed.
 
     `ours` is true for the harness's reference parts and doubles. `lacks` are the capabilities
-    of the contract that the part declares it does not have.
+    of the contract that the part declares it does not have. `details` of a worker that was told a
+    version are its deployment and build_id.
     """
 
     subject: Subject

@@ -16,7 +16,7 @@ from harness.contract.program import CONTRACT_VERSION
 from harness.doubles.messages import Addresses
 from harness.errors import UnavailableError
 from harness.groups import GROUPS, deployment_of
-from harness.journal.records import Log, Part, Process, Subject, now
+from harness.journal.records import SAME_CODE, Log, Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
 from harness.platform.breakage import Breakage
 from harness.platform.child import Child, Children
@@ -171,7 +171,7 @@ class Platform:
         told = await child.ready(
             self.target.worker.ready_within_s, "check worker.command in the target file"
         )
-        self._declared(told, child.role, self.version_of(group))
+        self._declared(told, child.role, self._details(group))
         self.happened(child, "ready", group)
 
     def _external(self) -> None:
@@ -194,6 +194,11 @@ class Platform:
             "deployment": deployment_of(worker.deployment, group),
             "build_id": worker.following.build_id if following else worker.build_id,
         }
+
+    def _details(self, group: str) -> dict[str, str]:
+        """What the journal says of a group's worker beside what it says itself."""
+        twice = GROUPS[group].next_build and not self.target.worker.following.command
+        return {**self.version_of(group), **({"code": SAME_CODE} if twice else {})}
 
     def _declared(self, told: str, role: str, details: dict[str, str]) -> None:
         try:

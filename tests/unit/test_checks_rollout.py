@@ -12,7 +12,7 @@ from harness.checks.rollout import CHECKS
 from harness.checks.rollout.routing import binomial_test, noticed
 from harness.contract.program import SagaProgram, to_json
 from harness.contract.versions import is_semantic, numbers, same_major
-from harness.journal.records import Ending, Operation, Part, Subject
+from harness.journal.records import SAME_CODE, Ending, Operation, Part, Subject
 from harness.outcome import Outcome
 from tests.unit.journals import Story, Told, payloads
 
@@ -253,6 +253,13 @@ def test_another_major_version_need_not_replay_old_runs() -> None:
     )
     story.change(Operation, lambda op: {"args": {**op.args, "build_id": "2.0.0"}}, name="set-ramp")
     assert clauses(story, "CMP-2") == []
+
+
+def test_the_same_code_under_two_build_ids_shows_no_compatibility() -> None:
+    story = rollout()
+    details = {"deployment": "d", "build_id": NEW, "code": SAME_CODE}
+    story.add(Part(**story.at(), subject=Subject.WORKER, ours=True, name="python", details=details))
+    assert clauses(story, "CMP-2") == ["inconclusive"]
 
 
 def test_a_refused_pin_is_as_good_as_a_flagged_one() -> None:

@@ -343,6 +343,26 @@ BAD: dict[str, tuple[str, list[str]]] = {
         worker("external: true\nlanguage: go\nworkflows: a.b\n"),
         ["line 9: worker.workflows: is a Python module: it needs language: python"],
     ),
+    "a deployment's name with a dot": (
+        worker("command: [/bin/sh]\ndeployment: a.b\n"),
+        ["line 8: worker.deployment: expected at most 100 letters, digits, dashes and underscores"],
+    ),
+    "a build id with a space": (
+        worker('command: [/bin/sh]\nbuild_id: "1.0 0"\n'),
+        ["line 8: worker.build_id: expected 1 to 200 visible ASCII characters, for example 1.4.2"],
+    ),
+    "a next build that is the worker's own": (
+        worker("command: [/bin/sh]\nbuild_id: 1.4.2\nnext: {build_id: 1.4.2}\n"),
+        ["line 9: worker.next.build_id: is the build_id of the worker itself"],
+    ),
+    "a next build that cannot be started": (
+        worker("command: [/bin/sh]\nnext: {build_id: 1.4.2, command: [/bin/no-such]}\n"),
+        ["line 8: worker.next.command[0]: there is no program '/bin/no-such'"],
+    ),
+    "versions of an external worker": (
+        worker("external: true\nbuild_id: 1.4.2\n"),
+        ["line 8: worker.build_id: is for a command that the harness starts, not an external one"],
+    ),
     "killing an external worker": (
         section("allow:\n  faults:\n    - link-cut\n    - kill-worker\n"),
         [
@@ -569,11 +589,19 @@ def test_the_template_names_every_field() -> None:
     assert names - written == set()
 
 
+def test_without_a_next_build_the_same_one_has_another_build_id(tmp_path: Path) -> None:
+    plain = read(tmp_path, worker("command: [/bin/sh]\nbuild_id: 1.4.2\n")).worker
+    assert (plain.following.build_id, plain.following.command) == ("1.4.2+next", None)
+    named = read(tmp_path, worker("command: [/bin/sh]\nnext: {build_id: 1.5.0}\n")).worker
+    assert (named.build_id, named.following.build_id) == ("1.0.0", "1.5.0")
+
+
 def test_the_reference_target_is_complete() -> None:
     target = reference_target()
     assert target.engine.embedded
     assert [tenant.name for tenant in target.tenants] == ["alpha", "beta"]
     assert target.worker.command == (sys.executable, "-m", "scenarios.reference.worker")
+    assert target.worker.following.command != target.worker.command
     assert all(target.may(kind) for kind in get_args(Breakage))
     assert json.loads(json.dumps(summary(target)))["links"] == ["worker"]
 

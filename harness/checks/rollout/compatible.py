@@ -9,7 +9,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.rollout.story import UNVERSIONED, Rolled, Story, build_of, story
 from harness.contract.versions import is_semantic, same_major
-from harness.journal.records import History, Operation, Part, Subject
+from harness.journal.records import SAME_CODE, History, Operation, Part, Subject
 
 MOVED: Final = "old run on another version"
 UNFINISHED: Final = "old run did not end"
@@ -91,6 +91,9 @@ def builds_are_semantic(evidence: Evidence) -> Finding:
     lacks = [
         told.lacks,
         "" if builds else "no run names a build",
+        "the next build is the same command (worker.next names no other), so no other code replayed"
+        if promised and _same_code(evidence)
+        else "",
         ""
         if broken or not promised or len(replayed) >= LEAST
         else f"{len(replayed)} open runs of {told.old} were replayed by {told.new}, at least "
@@ -123,6 +126,10 @@ def _builds(evidence: Evidence) -> Iterator[str]:
         for event in evidence.events(history):
             if event.type == "WORKFLOW_TASK_COMPLETED" and build_of(event):
                 yield build_of(event)
+
+
+def _same_code(evidence: Evidence) -> bool:
+    return any(part.details.get("code") == SAME_CODE for part in evidence.of(Part))
 
 
 def _incompatible(told: Story, moved: list[Rolled]) -> Iterator[Broken]:
