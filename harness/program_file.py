@@ -16,7 +16,7 @@ import msgspec
 from harness import contract
 from harness.contract.program import CONTRACT_VERSION, Node, Step, Wait
 from harness.errors import UsageError
-from harness.groups import CALM, CRASH, GROUPS, WIRE
+from harness.groups import CALM, CRASH, GROUPS, KILLED, WIRE
 from harness.journal.records import UNDECODABLE, Program
 from harness.scenario import Cancel, Case, KillWorker, RpcFault, Script, Signal, Terminate, breaks
 
@@ -179,7 +179,7 @@ def unfit(nodes: Sequence[Node], script: Sequence[Script], group: str) -> str:
         if step is not None and not (step < len(nodes) and isinstance(nodes[step], Step)):
             return f"$.script[{number}]: node {step} is no step; give the number of one"
     held = [n for n, node in enumerate(nodes) if isinstance(node, Step) and _held(node)]
-    if held and group != CRASH:
+    if held and group not in KILLED:
         return f"$.group: node {held[0]} is held for a crash, so the group must be {CRASH!r}"
     return ""
 

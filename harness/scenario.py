@@ -16,7 +16,7 @@ import msgspec
 from harness.contract.pdp_modes import mode_of
 from harness.contract.program import Child, Node, Step
 from harness.groups import CALM, GROUPS
-from harness.tap.messages import COMPLETED, Action
+from harness.tap.messages import COMPLETED, HOLDS, Action
 from harness.target.model import Breakage
 
 PLAIN: Final = "control"  # the family of PDP modes that break nothing: allow and deny
@@ -34,10 +34,19 @@ class _Scripted(
 
 
 class Signal(_Scripted, frozen=True, kw_only=True, tag="signal"):
-    """Send `deliver` with this name and id, right after the start."""
+    """Send `deliver` with this name and id, right after the start or while its worker is down."""
 
     name: str
     id: str
+    when: Literal["started", "down"] = "started"
+
+
+class Annotate(_Scripted, frozen=True, kw_only=True, tag="annotate"):
+    """Send the update `annotate`, right after the start or while its worker is down."""
+
+    id: str
+    text: str
+    when: Literal["started", "down"] = "started"
 
 
 class Cancel(_Scripted, frozen=True, kw_only=True, tag="cancel"):
@@ -88,7 +97,9 @@ class Redeliver(_Scripted, frozen=True, kw_only=True, tag="redeliver"):
     when: Literal["beside", "ended"] = "beside"
 
 
-Script = PdpAway | PdpBack | Revoke | Signal | Cancel | Terminate | KillWorker | Redeliver
+Script = (
+    PdpAway | PdpBack | Revoke | Signal | Annotate | Cancel | Terminate | KillWorker | Redeliver
+)
 
 
 class RpcFault(
@@ -192,7 +203,7 @@ def breaks(case: Case) -> frozenset[Breakage]:
     if case.group in GROUPS and GROUPS[case.group].pdp:
         found.add("pdp-failure-modes")
     for fault in case.rpc:
-        found |= {"rpc-faults", "kill-worker"} if fault.action == "hold" else {"rpc-faults"}
+        found |= {"rpc-faults", "kill-worker"} if fault.action in HOLDS else {"rpc-faults"}
     return frozenset(found)
 
 

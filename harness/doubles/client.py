@@ -70,11 +70,16 @@ class DoublesClient:
         for first in range(0, len(given), _PROGRAMS_A_CALL):
             await self._post("/programs", given[first : first + _PROGRAMS_A_CALL], dict)
 
-    async def held(self, timeout_ms: int) -> list[Held]:
-        """What is held now and this client was not told of yet; waits for one."""
-        path = f"/held?after={self._told}&timeout_ms={timeout_ms}"
+    async def held(self, timeout_ms: int, after: int | None = None) -> list[Held]:
+        """What is held now, of ids over `after`; waits for one.
+
+        Without `after`: what this client was not told of yet.
+        """
+        since = self._told if after is None else after
+        path = f"/held?after={since}&timeout_ms={timeout_ms}"
         held = await self._call("GET", path, None, list[Held], timeout_ms)
-        self._told = max([self._told, *(int(each.id) for each in held)])
+        if after is None:
+            self._told = max([self._told, *(int(each.id) for each in held)])
         return held
 
     async def release(self, held_id: str, how: Literal["answer", "drop"]) -> None:

@@ -98,6 +98,7 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
         )
         drive.lacks |= set(told["lacks"])
         drive.tap = TapClient(told["tap"]) if told["tap"] else None
+        drive.tapped_address = told["starter"]
         await make_all_current(drive)
         await _while_there(drive, _rounds(drive) if plan.rounds else _drive(drive, suites))
 

@@ -26,12 +26,14 @@ from harness.contract.program import (
 )
 from harness.drive.case_run import Run
 from harness.drive.crash import crash_when_held, rules_in_force
+from harness.drive.messages import send_signal, send_update
 from harness.drive.plan import TenantPlan
 from harness.drive.session import Drive
-from harness.groups import CALM, CRASH, GROUPS
+from harness.groups import CALM, GROUPS, KILLED
 from harness.journal.records import Program, now
 from harness.program_file import file_of
 from harness.scenario import (
+    Annotate,
     Cancel,
     Case,
     PdpAway,
@@ -133,19 +135,22 @@ async def drive_cases(drive: Drive, runs: list[Run]) -> None:
     """Start everything, follow the scripts, wait for every result until the horizon."""
     await announce(drive, runs)
     await rules_in_force(drive, runs)
-    crash = asyncio.create_task(crash_when_held(drive, runs))
     # what is held until the crash must all be open at once; it goes first and is not counted
-    held = [run for run in runs if run.group == CRASH]
-    others = [run for run in runs if run.group != CRASH]
+    held = [run for run in runs if run.group in KILLED]
+    others = [run for run in runs if run.group not in KILLED]
+    crashes = [
+        asyncio.create_task(crash_when_held(drive, [run for run in held if run.group == group]))
+        for group in {run.group for run in held}
+    ]
     starts = asyncio.Semaphore(STARTS_AT_ONCE)
     places = asyncio.Semaphore(OPEN_AT_ONCE)
     await asyncio.gather(
         *(_drive_one(drive, run, starts, None) for run in held),
         *(_drive_one(drive, run, starts, places) for run in others),
     )
-    crash.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await crash
+    for crash in crashes:
+        crash.cancel()
+    await asyncio.gather(*crashes, return_exceptions=True)
 
 
 async def announce(drive: Drive, runs: list[Run]) -> None:
@@ -183,6 +188,13 @@ def _kept(drive: Drive, run: Run) -> str:
     file = file_of(run.case, trial=drive.plan.trial_id, seed=str(drive.plan.seed))
     (drive.trial / path).write_bytes(file.to_json())
     return path
+
+
+async def drive_case(drive: Drive, run: Run) -> None:
+    """One case that no suite lists, as an act drives it."""
+    record_program(drive, run)
+    await drive.doubles.register([(run.tenant.name, run.program)])
+    await _drive_one(drive, run, asyncio.Semaphore(1), None)
 
 
 async def _drive_one(
@@ -249,10 +261,10 @@ async def _start(drive: Drive, run: Run) -> WorkflowHandle[Any, Any] | None:
 
 async def _follow(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any], act: object) -> None:
     match act:
-        case Signal(name=name, id=identity):
-            told = with_canaries(identity, drive.plan.trial_id, run.tenant.name)
-            payload = {"name": name, "id": told}
-            await drive.call("signal", handle.signal("deliver", payload), args=payload, **run.about)
+        case Signal(when="started"):
+            await send_signal(drive, run, handle, act)
+        case Annotate(when="started"):
+            await send_update(drive, run, handle, act)
         case Revoke(after_step=number):
             await _seen(drive, run, handle, number)
             await _revoke(drive, run, number)

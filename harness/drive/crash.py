@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-from harness.contract.program import Behaviour, Step
+from harness.contract.program import Behaviour, Child, SagaProgram, Step
 from harness.drive.case_run import Run
+from harness.drive.messages import send_while_down
 from harness.drive.session import Drive
-from harness.groups import CRASH
+from harness.groups import GROUPS
 from harness.scenario import KillWorker, RpcFault
-from harness.tap.messages import Rule
+from harness.tap.messages import HOLDS, Rule
 
-GATHER_S: Final = 4.0  # how long the crash waits for all that is to be held, from the first one on
 Point = tuple[str, str, int, str]  # tenant, saga, step, direction
 
 
 def held_points(runs: list[Run]) -> set[Point]:
     """Every place whose answer the doubles will hold."""
     return {
-        (run.tenant.name, run.program.saga_id, number, direction)
+        (run.tenant.name, saga.saga_id, number, direction)
         for run in runs
-        for number, node in enumerate(run.program.nodes)
+        for saga in _sagas(run.program)
+        for number, node in enumerate(saga.nodes)
         if isinstance(node, Step)
         for direction, behaviour in _behaviours(node)
         if behaviour.hold
     }
+
+
+def _sagas(program: SagaProgram) -> Iterator[SagaProgram]:
+    """A saga and its children."""
+    yield program
+    for node in program.nodes:
+        if isinstance(node, Child):
+            yield from _sagas(node.program)
 
 
 def _behaviours(node: Step) -> tuple[tuple[str, Behaviour], tuple[str, Behaviour]]:
@@ -61,13 +71,18 @@ async def rules_in_force(drive: Drive, runs: list[Run]) -> None:
 
 
 async def crash_when_held(drive: Drive, runs: list[Run]) -> None:
-    """Wait until all that is to be held is held (or time is up), kill the worker, let go."""
-    crash = _Crash(drive, runs)
+    """Wait until all that is to be held is held (or time is up), kill the worker, let go.
+
+    The runs are of one group. What is sent while the worker is down is answered when it is up.
+    """
+    crash, group = _Crash(drive, runs), runs[0].group
     if not await crash.gathered():
         return
-    await drive.order("kill-worker", CRASH)
+    await drive.order("kill-worker", group)
     await crash.let_go()
-    await drive.order("restart-worker", CRASH)
+    sending = send_while_down(drive, runs)
+    await drive.order("restart-worker", group)
+    await asyncio.gather(*sending)
 
 
 class _Crash:
@@ -76,9 +91,11 @@ class _Crash:
     def __init__(self, drive: Drive, runs: list[Run]) -> None:
         self._drive = drive
         self._points = held_points(runs)
-        self._calls = {rule.id for run in runs for rule in rules_of(run) if rule.action == "hold"}
+        self._calls = {rule.id for run in runs for rule in rules_of(run) if rule.action in HOLDS}
         self._answers: dict[str, Point] = {}
+        self._gather_s = GROUPS[runs[0].group].gather_s if runs else 0.0
         self._first_s: float | None = None
+        self._seen = 0  # the number of what was held last
         self._scripts: dict[Point, Literal["drop", "answer"]] = {
             (run.tenant.name, run.program.saga_id, act.at_step, act.direction): act.release
             for run in runs
@@ -95,14 +112,18 @@ class _Crash:
     def _left_s(self) -> float:
         if self._first_s is None:
             return 1.0
-        return self._first_s + GATHER_S - asyncio.get_running_loop().time()
+        return self._first_s + self._gather_s - asyncio.get_running_loop().time()
 
     def _began(self) -> None:
         self._first_s = self._first_s or asyncio.get_running_loop().time()
 
     async def _gather_answers(self) -> None:
         while len(self._answers) < len(self._points) and (left_s := self._left_s()) > 0:
-            for each in await self._drive.doubles.held(timeout_ms=int(left_s * 1000) + 1):
+            held = await self._drive.doubles.held(int(left_s * 1000) + 1, after=self._seen)
+            for each in held:
+                self._seen = max(self._seen, int(each.id))
+                if (each.tenant, each.saga_id, each.step, each.direction) not in self._points:
+                    continue  # another group's
                 self._began()
                 self._answers[each.id] = (each.tenant, each.saga_id, each.step, each.direction)
 

@@ -88,6 +88,7 @@ class Drive:
     tracked: set[Tracked] = field(default_factory=set)
     lacks: set[str] = field(default_factory=set)
     tap: TapClient | None = None
+    tapped_address: str = ""  # of the engine, through the tap, for a client of the drive
 
     @property
     def tenants(self) -> list[TenantPlan]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from harness.errors import UnavailableError
 from harness.platform.child import Child, Children
 from harness.platform.ports import free_ports
-from harness.tools.temporal import find_temporal
+from harness.tools.temporal import find_temporal, find_time_skipping
 
 TRIES: Final = 3
 SERVES_WITHIN_S: Final = 20.0
@@ -111,6 +111,23 @@ async def start_engine(
             return engine, f"127.0.0.1:{port}"
         await engine.kill()
     raise UnavailableError(f"engine: does not start{engine.tail()}")
+
+
+async def start_time_skipping(children: Children) -> tuple[Child, str]:
+    """A started server that skips time, and its address; raises `UnavailableError`.
+
+    It is not a Temporal server: one clock for all workflows, no visibility, every namespace.
+    """
+    program = find_time_skipping()
+    for _ in range(TRIES):
+        (port,) = free_ports(1)
+        server = await children.start(
+            "time-skipping", [str(program), str(port), "--enable-time-skipping"]
+        )
+        if await _serves(server, port):
+            return server, f"127.0.0.1:{port}"
+        await server.kill()
+    raise UnavailableError(f"time-skipping server: does not start{server.tail()}")
 
 
 async def _serves(engine: Child, port: int) -> bool:

@@ -20,13 +20,14 @@ from harness.journal.records import SAME_CODE, Log, Part, Process, Subject, now
 from harness.journal.write import SegmentWriter
 from harness.platform.breakage import Breakage
 from harness.platform.child import Child, Children
-from harness.platform.engine import start_engine
+from harness.platform.engine import start_engine, start_time_skipping
 from harness.tap.messages import Addresses as TapAddresses
 from harness.target.model import Target, environment
 
 DOUBLES_READY_S = 15.0
 TAP_READY_S = 30.0
 STOPS_WITHIN_S = 10.0
+STARTER = "starter"  # the tap's link for the drive's own calls
 PDP_DEADLINE_MS = 1000
 
 
@@ -65,6 +66,7 @@ class Platform:
         self.engine: Child | None = None
         self.exporter: Child | None = None
         self.worker_address = ""
+        self.skipping_address = ""
         self.tap: TapAddresses | None = None
         self.versioned = False  # whether workers are told a Worker Deployment version
         self._children = children
@@ -93,6 +95,18 @@ class Platform:
             self._children, self.breakage.engine, database
         )
         self.happened(self.engine, "started")
+
+    async def start_sleeping(self, group: str) -> str:
+        """Start a server that skips time, with a worker; returns its address.
+
+        Raises `UnavailableError` where there is none, or the workers are not ours to start.
+        """
+        if self.target.worker.external:
+            raise UnavailableError("worker: is external, so none can be started on another server")
+        server, self.skipping_address = await start_time_skipping(self._children)
+        self.happened(server, "started")
+        await self.start_worker(group)
+        return self.skipping_address
 
     async def start_doubles(self) -> Addresses:
         """Start the instruments: PDP, services, audit sink, all in one process."""
@@ -140,8 +154,8 @@ class Platform:
             "--engine",
             self.worker_address or self.address,
         ]
-        for group in groups:
-            command += ["--link", group]
+        for link in (*groups, STARTER):
+            command += ["--link", link]
         child = await self._children.start("tap", command)
         told = await child.ready(TAP_READY_S, "see what it said")
         self.happened(child, "ready")
@@ -149,6 +163,8 @@ class Platform:
 
     def engine_for(self, group: str) -> str:
         """Where a group's worker finds the engine: at the tap, if it is tapped."""
+        if GROUPS[group].skips_time:
+            return self.skipping_address
         tapped = self.tap.links.get(group) if self.tap else None
         return tapped or self.worker_address or self.address
 
@@ -187,8 +203,8 @@ class Platform:
     def version_of(self, group: str) -> dict[str, str]:
         """The Worker Deployment version that a group's worker is told; empty if none."""
         worker = self.target.worker
-        if not self.versioned or worker.external:
-            return {}
+        if not self.versioned or worker.external or GROUPS[group].skips_time:
+            return {}  # the server that skips time knows no versions
         following = GROUPS[group].next_build
         return {
             "deployment": deployment_of(worker.deployment, group),
@@ -230,8 +246,10 @@ class Platform:
         assert self.doubles is not None
         version = self.version_of(group)
         served = self.target.tenants[: 1 if GROUPS[group].rollout else None]
+        engine = self.engine_for(group)
+        plain = GROUPS[group].skips_time  # it knows neither TLS nor tokens
         return {
-            **self._engine_env(self.engine_for(group)),
+            **({"TEMPORAL_ADDRESS": engine} if plain else self._engine_env(engine)),
             "HARNESS_TENANTS": json.dumps(
                 [
                     {

@@ -14,7 +14,7 @@ from harness.drive.plan import ASK, Ask, DrivePlan, Steady, Told, Version, Versi
 from harness.errors import DriveError, HarnessError, TargetGone, UnavailableError
 from harness.groups import CALM, GROUPS, NEW_VERSION, OLD_VERSION
 from harness.platform.child import Child, Children
-from harness.platform.platform import Platform
+from harness.platform.platform import STARTER, Platform
 from harness.run.conduct import timed
 from harness.run.prepare import engine_plan, record_platform, tenant_plans
 from harness.run.request import Request
@@ -154,6 +154,7 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
         return {
             "lacks": platform.lacks,
             "tap": platform.tap.control if platform.tap else "",
+            "starter": platform.tap.links[STARTER] if platform.tap else "",
         }
 
     async def kill(ask: Ask) -> None:
@@ -164,6 +165,9 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
 
     async def restart(ask: Ask) -> None:
         await platform.restart_worker(ask.group)
+
+    async def start_sleeping(ask: Ask) -> dict[str, Any]:
+        return {"address": await platform.start_sleeping(ask.group)}
 
     async def kill_exporter(ask: Ask) -> None:
         await platform.kill_exporter()
@@ -177,6 +181,7 @@ def _handlers(request: Request, platform: Platform) -> dict[str, Handler]:
         "kill-worker": kill,
         "stop-worker": stop,
         "restart-worker": restart,
+        "start-sleeping": start_sleeping,
         "kill-exporter": kill_exporter,
         "restart-exporter": restart_exporter,
     }

@@ -7,6 +7,7 @@ import msgspec
 from harness.contract.program import Behaviour, Child, ContinueAsNew, Node, Step, Timer, Wait
 from harness.program_file import ProgramFile
 from harness.scenario import (
+    Annotate,
     Cancel,
     KillWorker,
     PdpAway,
@@ -56,8 +57,10 @@ def _faults(behaviour: Behaviour) -> str:
 
 def _act(act: Script) -> str:
     match act:
-        case Signal(name=name, id=identity):
-            return f"signal {name} with id {identity}"
+        case Signal(name=name, id=identity, when=when):
+            return f"signal {name} with id {identity} ({when})"
+        case Annotate(id=identity, when=when):
+            return f"update with id {identity} ({when})"
         case Revoke(after_step=step):
             return f"revoke what step {step} was allowed, after its effect"
         case PdpAway(after_step=step):

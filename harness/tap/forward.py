@@ -101,6 +101,9 @@ class Tap:
             case "hold":
                 await self._hold(rule.id)
                 await send()
+            case "hold-answer":
+                await send()
+                await self._hold(rule.id)
 
     async def _hold(self, rule: str) -> None:
         held = self._held[rule] = asyncio.get_running_loop().create_future()

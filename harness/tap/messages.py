@@ -6,9 +6,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Action: TypeAlias = Literal["lose-answer", "refuse", "delay", "twice", "hold"]
+Action: TypeAlias = Literal["lose-answer", "refuse", "delay", "twice", "hold", "hold-answer"]
 How: TypeAlias = Literal["forward", "drop"]
 COMPLETED = "RespondActivityTaskCompleted"
+WORKFLOW_COMPLETED = "RespondWorkflowTaskCompleted"
+HOLDS: frozenset[Action] = frozenset({"hold", "hold-answer"})
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +37,7 @@ class Rule(Message, frozen=True, kw_only=True):
     - delay: forwarded after `delay_ms`.
     - twice: forwarded, and once more; the caller gets the first answer.
     - hold: kept until it is released, to be forwarded or dropped (UNAVAILABLE).
+    - hold-answer: forwarded; the engine's answer is kept until it is released or dropped.
     """
 
     id: str

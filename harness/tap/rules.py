@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from harness.tap.messages import Rule
+from harness.tap.messages import HOLDS, Rule
 
 LONGEST_DELAY_MS = 60_000
 
@@ -102,7 +102,7 @@ def _require_sense(rule: Rule) -> None:
             rule.action != "delay" or 0 < rule.delay_ms <= LONGEST_DELAY_MS,
             f"delay_ms is over 0 and at most {LONGEST_DELAY_MS}",
         ),
-        (rule.action != "hold" or rule.count == 1, "only one call can be held by a rule"),
+        (rule.action not in HOLDS or rule.count == 1, "only one call can be held by a rule"),
     )
     for holds, why in checks:
         if not holds:

@@ -6,6 +6,7 @@ the catalogue IDs that it feeds.
 
 SUITES = (
     "scenarios.conformance.test_durability",  # its retries take longest
+    "scenarios.conformance.test_restarts",
     "scenarios.conformance.test_rollout",
     "scenarios.conformance.test_generated",
     "scenarios.conformance.test_isolation",

@@ -131,6 +131,24 @@ SUITE = Suite(
                 step(2, "doubt.{tenant}", behaviour=Behaviour(lose_answer=9), retry=QUICK),
             ],
         ),
+        # applied, its answer lost, and the next attempt not authorized: undone as well
+        *(
+            Case(
+                name=f"{name}-after-its-effect",
+                feeds=("DUR-5",),
+                tenants=number,
+                nodes=[
+                    *steps(1, **OWN),
+                    step(
+                        number + 1,
+                        f"{mode}-forth-after1.{{tenant}}",
+                        behaviour=Behaviour(lose_answer=1),
+                        retry=QUICK,
+                    ),
+                ],
+            )
+            for number, (name, mode) in enumerate((("denied", "fm-02"), ("away", "fm-20")))
+        ),
         Case(name="all-applied", feeds=("DUR-5",), nodes=steps(SAGA_STEPS, **OWN)),
         Case(
             name="cancelled",

@@ -27,6 +27,7 @@ from scenarios.mutants.workflows import (
     replay_told,
     retries,
     signals,
+    sleepers,
     step_redone,
     step_slept_before,
     tenants,
@@ -102,6 +103,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "forward-order": Parts(workflow=compensation.ForwardOrder),
     "one-forgotten": Parts(workflow=compensation.OneForgotten),
     "doubtful-forgotten": Parts(workflow=compensation.DoubtfulForgotten),
+    "earlier-attempt-forgotten": Parts(workflow=compensation.EarlierAttemptForgotten),
     "doubtful-forgotten-once-continued": Parts(
         workflow=compensation.DoubtfulForgottenOnceContinued
     ),
@@ -115,6 +117,11 @@ PARTS: Final[Mapping[str, Parts]] = {
     "long-interval": Parts(workflow=retries.LongInterval),
     "one-attempt-more": Parts(workflow=retries.OneMore),
     "one-attempt-less": Parts(workflow=retries.OneLess),
+    "timers-drift": Parts(workflow=sleepers.Drifts),
+    "timers-wrap": Parts(workflow=sleepers.Wraps),
+    "timers-lost-in-the-restart": Parts(workflow=sleepers.LosesTimers),
+    "signals-not-replayed": Parts(workflow=signals.NotReplayed),
+    "signals-lost-in-the-restart": Parts(workflow=signals.NamesWhatItSawCome),
     "nothing-is-final": Parts(workflow=retries.NothingIsFinal, perform=attempts.nothing_final),
     "retries-without-bound": Parts(workflow=retries.WithoutBound),
     # growth

@@ -82,8 +82,11 @@ def require_allowed(decision: Decision) -> None:
 
 
 def failure(type_: str, reason: str) -> ApplicationError:
-    """A failure of §6, retried or not as the table says."""
-    return ApplicationError(reason, type=type_, non_retryable=type_ not in _RETRIED)
+    """A failure of §6, retried or not as the table says, which tells its attempt."""
+    attempt = activity.info().attempt if activity.in_activity() else 1
+    return ApplicationError(
+        reason, {"attempt": attempt}, type=type_, non_retryable=type_ not in _RETRIED
+    )
 
 
 def build(outside: Outside, perform: Perform = perform) -> Sequence[Callable[..., Any]]:

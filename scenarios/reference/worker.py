@@ -212,7 +212,7 @@ async def _polled(worker: Worker) -> None:
         try:
             answer = await worker.client.workflow_service.describe_task_queue(request)
         except RPCError as error:
-            if error.status == RPCStatusCode.PERMISSION_DENIED:
+            if error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED):
                 return  # may poll but not look: this is all that can be known
             await asyncio.sleep(POLLED_EVERY_S * 10)
             continue

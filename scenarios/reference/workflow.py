@@ -58,6 +58,7 @@ NOT_RETRIED: Final = (
 NOT_APPLIED: Final = frozenset(
     {"AuthorizationDenied", "AuthorizationUnavailable", "BusinessFailure", "ServiceRejected"}
 )
+NOT_AUTHORIZED: Final = frozenset({"AuthorizationDenied", "AuthorizationUnavailable"})
 CANCELLED: Final = "Cancelled"
 _ACTIVITY_FAILURES: Final = NOT_APPLIED | {"ServiceUnavailable"}
 _DEFAULT_START_TO_CLOSE_MS: Final = 10_000
@@ -179,6 +180,10 @@ class ReferenceSaga:
         """Whether a step that ended so may have had its effect."""
         return cause not in NOT_APPLIED
 
+    def tried_before(self, cause: str, error: ActivityError) -> bool:
+        """Whether an attempt was not authorized after another whose outcome nobody told."""
+        return cause in NOT_AUTHORIZED and _attempt(error) > 1
+
     def activity_argument(self, effect: Effect) -> dict[str, Any]:
         """The argument of an activity (§5)."""
         return {
@@ -227,9 +232,8 @@ class ReferenceSaga:
             answer = await _to_its_end(handle)
         except ActivityError as error:
             cause = _cause(error)
-            raise NodeFailed(
-                effect.number, cause, may_be_applied=self.may_be_applied(cause)
-            ) from error
+            may_be_applied = self.may_be_applied(cause) or self.tried_before(cause, error)
+            raise NodeFailed(effect.number, cause, may_be_applied=may_be_applied) from error
         except asyncio.CancelledError as error:
             if not _cancel_requested():
                 raise  # the run is evicted from the worker's cache
@@ -382,6 +386,14 @@ def _cause(error: ActivityError) -> str:
             return name
         case _:  # nothing of the contract: the outcome is unknown
             return "ServiceUnavailable"
+
+
+def _attempt(error: ActivityError) -> int:
+    """The attempt that an activity's failure tells (contract §6), 1 where it tells none."""
+    cause = error.cause
+    details = cause.details if isinstance(cause, ApplicationError) else ()
+    told = details[0].get("attempt") if details and isinstance(details[0], dict) else None
+    return told if isinstance(told, int) else 1
 
 
 def _decode(raw: RawValue) -> dict[str, Any]:

@@ -388,6 +388,14 @@ def test_a_request_after_the_termination_fails_unless_it_was_on_its_way(
     assert story.judge(DUR_6).outcome is outcome
 
 
+def test_a_cancelled_saga_that_was_too_slow_is_unclear() -> None:
+    """It was not done when its time was over."""
+    story = broken_off(cancelled=4)
+    run = next(run for run in story.runs if run.workflow_id == "wf-cancel-3")
+    run.events[-1]["eventType"] = "EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT"
+    assert "1 sagas were still being cancelled" in lacks(story, DUR_6)
+
+
 def test_a_termination_that_was_not_acknowledged_is_not_asked_about() -> None:
     """It may not have taken place."""
     story = broken_off(terminated=4)

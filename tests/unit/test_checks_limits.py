@@ -183,13 +183,22 @@ def test_another_timeout_in_its_place_fails() -> None:
         (480, []),
         (479, ["timeout not in time"]),
         (1500, []),
-        (1501, ["timeout not in time"]),
+        (1501, []),
     ],
 )
-def test_a_timeout_fires_when_it_is_due_and_within_the_skew(
-    after_ms: float, expected: list[str]
-) -> None:
+def test_a_timeout_does_not_fire_before_it_is_due(after_ms: float, expected: list[str]) -> None:
     assert failing(limits(start_to_close=("start_to_close", after_ms))) == expected
+
+
+@pytest.mark.parametrize(
+    ("late", "after_ms", "expected"),
+    [(4, 1500, []), (3, 1501, ["timeout not in time"]), (2, 1501, [])],
+)
+def test_timeouts_are_late_when_most_are(late: int, after_ms: float, expected: list[str]) -> None:
+    """Of a single one the machine may have been the reason."""
+    story = limits(**{name: (name, after_ms) for name in list(ASKED)[:late]})
+    assert failing(story) == expected
+    assert ("busy machine" in judged(story).reason) == (late == 2)
 
 
 def test_without_the_timeouts_it_is_inconclusive() -> None:

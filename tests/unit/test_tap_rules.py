@@ -82,6 +82,7 @@ def test_the_first_rule_that_bites_has_the_call() -> None:
         {"action": "delay"},
         {"action": "delay", "delay_ms": 60_001},
         {"action": "hold", "count": 2},
+        {"action": "hold-answer", "count": None},
     ],
 )
 def test_a_rule_without_sense_is_refused(fields: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from harness.errors import UnavailableError
 from harness.tools import go
 from harness.tools.command import complete, silent
-from harness.tools.temporal import find_temporal
+from harness.tools.temporal import find_temporal, find_time_skipping
 from harness.tools.toxiproxy import find_toxiproxy
 
 Script = Callable[..., Path]
@@ -242,3 +242,7 @@ def test_without_the_package_temporal_comes_from_path_or_is_unavailable(
         find_temporal()
     on_path = script("temporal", "true")
     assert find_temporal() == on_path
+
+
+def test_the_server_that_skips_time_comes_with_its_package() -> None:
+    assert find_time_skipping().name == "temporal-test-server"

@@ -13,7 +13,15 @@ from harness.checks.durability.saga import (
     ended_sagas,
     sagas_left,
 )
-from harness.checks.histories import CANCELED, TERMINATED, Run, Saga, coverage, ended_runs
+from harness.checks.histories import (
+    CANCELED,
+    TERMINATED,
+    TIMED_OUT,
+    Run,
+    Saga,
+    coverage,
+    ended_runs,
+)
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied
 from harness.journal.records import Effect, Ending, Operation
@@ -41,7 +49,8 @@ def cancel_undoes_and_terminate_leaves(evidence: Evidence) -> Finding:
     given_up = compensations_given_up(evidence)
     ends = ended_runs(evidence)
     left = sagas_left(evidence)
-    cancelled = list(_asked(evidence, driven.ended, "cancel"))
+    asked = list(_asked(evidence, driven.ended, "cancel"))
+    cancelled = [saga for saga in asked if not _out_of_time(ends[saga.tenant, saga.workflow_id])]
     terminated = list(_asked(evidence, driven.ended, "terminate"))
     broken: list[Broken] = []
     for saga in cancelled:
@@ -53,6 +62,9 @@ def cancel_undoes_and_terminate_leaves(evidence: Evidence) -> Finding:
         driven.lacks,
         _lacking(cancelled, "cancelled"),
         _lacking(terminated, "terminated"),
+        f"{len(asked) - len(cancelled)} sagas were still being cancelled when their time was over"
+        if len(asked) > len(cancelled)
+        else "",
     ]
     figures: dict[str, Any] = {
         "cancelled": len(cancelled),
@@ -76,6 +88,11 @@ def _asked(evidence: Evidence, found: tuple[Saga, ...], what: str) -> Iterator[S
         if op.name == what and op.ending is Ending.OK
     }
     return (saga for saga in found if (saga.tenant, saga.workflow_id) in done)
+
+
+def _out_of_time(found: list[Run]) -> bool:
+    """Whether it timed out: too slow, which says nothing of what it would have done."""
+    return any(run.closing == TIMED_OUT for run in found)
 
 
 def _cancelled(

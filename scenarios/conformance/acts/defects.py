@@ -16,6 +16,8 @@ class Defect(enum.StrEnum):
     TENANT_NOT_DEPRECATED = "tenant-not-deprecated"
     TERMINATE_CANCELS = "terminate-cancels"
     TERMINATED_STARTED_AGAIN = "terminated-started-again"
+    ACKNOWLEDGED_UNSENT = "acknowledged-unsent"
+    SENT_AGAIN = "sent-again"
     TIMEOUTS_LONGER = "timeouts-longer"
     BEATS_THOUGH_STUCK = "beats-though-stuck"
     NOT_PROMOTED = "next-version-not-promoted"

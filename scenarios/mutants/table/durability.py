@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
-from scenarios.mutants.table.broken import STUCK, broken_worker
+from scenarios.mutants.table.broken import APPLIED_TWICE, STUCK, broken_worker
 
 _ANOTHER_POLICY: Final = {"DUR-8": "an activity has another retry policy than its program says"}
 
@@ -34,6 +34,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A step whose outcome is unknown is taken for one that had no effect.",
         breakage=broken_worker("doubtful-forgotten"),
         cases=("doubtful",),
+    ),
+    Mutant(
+        name="earlier-attempt-forgotten",
+        expected=("DUR-5",),
+        clause="not compensated",
+        defect="A step that was not authorized at last is taken for one that never had an effect.",
+        breakage=broken_worker("earlier-attempt-forgotten"),
+        cases=("*-after-its-effect",),
     ),
     Mutant(
         name="completed-undone",
@@ -142,6 +150,103 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         breakage=broken_worker("one-attempt-less"),
         cases=("attempts-run-out",),
         collateral=_ANOTHER_POLICY,
+    ),
+    Mutant(
+        name="signals-not-replayed",
+        expected=("DUR-1",),
+        clause="another end",
+        defect="A saga takes a signal only as it comes, not when its history is replayed.",
+        breakage=broken_worker("signals-not-replayed"),
+        cases=("journey-undisturbed-*", "journey-*-task-*"),
+        parameters=STUCK,
+        collateral={
+            "INV-DET-4": "a replay that lacks the signal fails its workflow task",
+            "INV-DET-7": "it is nondeterminism in the field, too",
+        },
+    ),
+    Mutant(
+        name="attempt-in-the-result",
+        expected=("DUR-1",),
+        clause="another result",
+        defect="The result of a step says in which attempt it succeeded.",
+        breakage=broken_worker("attempt-in-result"),
+        cases=("journey-undisturbed-*", "journey-*-effect-0", "journey-*-completion-0"),
+        collateral={"INV-IDEM-8": "the result is not the service's own"},
+    ),
+    Mutant(
+        name="attempt-in-the-key",
+        expected=("DUR-1",),
+        clause="other effects",
+        defect="A step that is tried again after a restart has another key.",
+        breakage=broken_worker("attempt-in-key"),
+        cases=("journey-undisturbed-*", "journey-*-effect-0", "journey-*-completion-0"),
+        collateral={
+            **APPLIED_TWICE,
+            "INV-IDEM-1": "the effect is applied twice",
+            "INV-IDEM-4": "the key is not the business effect's",
+            "INV-IDEM-3": "a completion that is lost makes the step be asked for again",
+        },
+    ),
+    Mutant(
+        name="timers-drift",
+        expected=("DUR-4",),
+        clause="woke late",
+        defect="Timers are a ten-thousandth too long.",
+        breakage=broken_worker("timers-drift"),
+        cases=("awake",),
+    ),
+    Mutant(
+        name="timers-wrap",
+        expected=("DUR-4",),
+        clause="woke early",
+        defect="Milliseconds are kept in 32 bits, so that no timer is longer than 25 days.",
+        breakage=broken_worker("timers-wrap"),
+        cases=("awake",),
+    ),
+    Mutant(
+        name="timers-overtake",
+        expected=("DUR-4",),
+        clause="woke in the wrong order",
+        defect="A sleep of a year is over before one of a month.",
+        breakage=broken_worker("timers-wrap"),
+        cases=("awake",),
+    ),
+    Mutant(
+        name="timers-lost-in-the-restart",
+        expected=("DUR-4",),
+        clause="did not wake",
+        defect="A saga that slept while its worker was restarted does not know of its timer.",
+        breakage=broken_worker("timers-lost-in-the-restart"),
+        cases=("asleep-*", "awake"),
+        parameters={"horizon_s": 25},
+        collateral={
+            "INV-DET-4": "a replay that lacks the timer fails its workflow task",
+            "INV-DET-7": "it is nondeterminism in the field, too",
+        },
+    ),
+    Mutant(
+        name="signals-lost-in-the-restart",
+        expected=("DUR-9",),
+        clause="recorded, not handled",
+        defect="What a saga was told before its worker was restarted is not in its result.",
+        breakage=broken_worker("signals-lost-in-the-restart"),
+        cases=("told-while-down-*",),
+    ),
+    Mutant(
+        name="acknowledged-unsent",
+        expected=("DUR-9",),
+        clause="acknowledged and lost",
+        defect="A signal is acknowledged before it is sent, and lost.",
+        breakage=Breakage(drive=("acknowledged-unsent",)),
+        cases=("told-while-down-*",),
+    ),
+    Mutant(
+        name="sent-again",
+        expected=("DUR-9",),
+        clause="recorded twice",
+        defect="A signal whose answer was lost is sent again as a new one.",
+        breakage=Breakage(drive=("sent-again",)),
+        cases=("told-while-down-*",),
     ),
     Mutant(
         name="limit-passed-over",

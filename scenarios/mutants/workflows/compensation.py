@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from scenarios.reference.workflow import NOTHING, NodeFailed, ReferenceSaga
 
@@ -48,6 +48,18 @@ class DoubtfulForgotten(ReferenceSaga):
         return await super().run(raw)
 
     def may_be_applied(self, cause: str) -> bool:
+        return False
+
+
+@workflow.defn(name="ReferenceSaga")
+class EarlierAttemptForgotten(ReferenceSaga):
+    """Takes a step that was not authorized in the end for one that had no effect before."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def tried_before(self, cause: str, error: ActivityError) -> bool:
         return False
 
 

@@ -36,6 +36,40 @@ class FirstSignalLeftOut(ReferenceSaga):
 
 
 @workflow.defn(name="ReferenceSaga")
+class NotReplayed(ReferenceSaga):
+    """Takes a signal only when it sees it come, not when a history is replayed."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def receive(self, signal_id: str, name: str) -> None:
+        if not workflow.unsafe.is_replaying():
+            super().receive(signal_id, name)
+
+
+@workflow.defn(name="ReferenceSaga")
+class NamesWhatItSawCome(ReferenceSaga):
+    """Goes on by every signal, and names those alone that it saw come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def receive(self, signal_id: str, name: str) -> None:
+        super().receive(signal_id, name)
+        if not workflow.unsafe.is_replaying():
+            self.seen.append(signal_id)
+
+    def result(self) -> dict[str, Any]:
+        return {**super().result(), "signals": self.seen}
+
+
+@workflow.defn(name="ReferenceSaga")
 class UndoneTwice(ReferenceSaga):
     """Compensates every step twice, to be sure."""
 

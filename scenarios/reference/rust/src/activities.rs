@@ -44,8 +44,10 @@ impl Steps {
             .and_then(|call| check_type(call, &info.activity_type))
             .map_err(Refusal::misfit)?;
         let attempt = Attempt::new(call, info);
-        self.pdp.authorize(&attempt).await?;
-        let result = self.services.call(&attempt).await?;
+        let number = info.attempt;
+        let refused = |refusal: Refusal| refusal.in_attempt(number);
+        self.pdp.authorize(&attempt).await.map_err(refused)?;
+        let result = self.services.call(&attempt).await.map_err(refused)?;
         Ok(payload::encode(&Done { result }))
     }
 }

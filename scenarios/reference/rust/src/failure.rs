@@ -1,5 +1,7 @@
 //! The failure types of the contract (§6). They are told apart by their type alone.
 
+use crate::payload;
+use serde_json::{Value, json};
 use temporalio_sdk::ApplicationFailure;
 use temporalio_sdk::activities::ActivityError;
 
@@ -22,10 +24,11 @@ pub const NOT_RETRIED: [&str; 5] = [
     SAGA_FAILED,
 ];
 
-/// How an attempt fails.
+/// How an attempt fails, and which one it was.
 pub struct Refusal {
     kind: &'static str,
     message: String,
+    attempt: u32,
 }
 
 impl Refusal {
@@ -57,14 +60,33 @@ impl Refusal {
         Self {
             kind,
             message: message.into(),
+            attempt: 1,
         }
+    }
+
+    pub fn in_attempt(self, attempt: u32) -> Self {
+        Self { attempt, ..self }
     }
 }
 
 impl From<Refusal> for ActivityError {
     fn from(refusal: Refusal) -> Self {
-        Self::application(of_type(refusal.kind, refusal.message))
+        let detail = payload::encode(&json!({"attempt": refusal.attempt}));
+        Self::application(
+            ApplicationFailure::builder(refusal.message)
+                .type_name(refusal.kind.to_owned())
+                .non_retryable(NOT_RETRIED.contains(&refusal.kind))
+                .details(detail)
+                .build(),
+        )
     }
+}
+
+/// The attempt that a failure of an activity tells, 1 where it tells none.
+pub fn attempt_of(failure: &ApplicationFailure) -> u64 {
+    let detail = failure.raw_details().and_then(<[_]>::first);
+    let told: Option<Value> = detail.and_then(|each| serde_json::from_slice(&each.data).ok());
+    told.and_then(|told| told["attempt"].as_u64()).unwrap_or(1)
 }
 
 /// An application failure without details.

@@ -413,13 +413,16 @@ fn cause_of(error: &ActivityExecutionError) -> (Option<&'static str>, bool) {
     if error.as_timeout().is_some() {
         return (Some(failure::TIMEOUT), true);
     }
-    let kind = match error.reason() {
-        Some(IncomingError::Application(failure)) => failure.type_name().unwrap_or(""),
-        _ => "",
+    let (kind, again) = match error.reason() {
+        Some(IncomingError::Application(application)) => (
+            application.type_name().unwrap_or(""),
+            failure::attempt_of(application) > 1, // what an earlier one did nobody told
+        ),
+        _ => ("", false),
     };
     match kind {
-        failure::AUTHORIZATION_DENIED => (Some(failure::AUTHORIZATION_DENIED), false),
-        failure::AUTHORIZATION_UNAVAILABLE => (Some(failure::AUTHORIZATION_UNAVAILABLE), false),
+        failure::AUTHORIZATION_DENIED => (Some(failure::AUTHORIZATION_DENIED), again),
+        failure::AUTHORIZATION_UNAVAILABLE => (Some(failure::AUTHORIZATION_UNAVAILABLE), again),
         failure::BUSINESS_FAILURE => (Some(failure::BUSINESS_FAILURE), false),
         failure::SERVICE_REJECTED => (Some(failure::SERVICE_REJECTED), false),
         // whatever else ended it (a worker that was stopped, a panic): nobody knows what was done
