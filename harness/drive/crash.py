@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 from harness.contract.program import Behaviour, Child, SagaProgram, Step
 from harness.drive.case_run import Run
@@ -14,6 +14,7 @@ from harness.groups import GROUPS
 from harness.scenario import KillWorker, RpcFault
 from harness.tap.messages import HOLDS, Rule
 
+LOOK_EVERY_S: Final = 1.0
 Point = tuple[str, str, int, str]  # tenant, saga, step, direction
 
 
@@ -73,7 +74,8 @@ async def rules_in_force(drive: Drive, runs: list[Run]) -> None:
 async def crash_when_held(drive: Drive, runs: list[Run]) -> None:
     """Wait until all that is to be held is held (or time is up), kill the worker, let go.
 
-    The runs are of one group. What is sent while the worker is down is answered when it is up.
+    The runs are of one group. What is sent while the worker is down is answered when it is up. What
+    comes to be held only then is let go at once: nobody dies for it any more.
     """
     crash, group = _Crash(drive, runs), runs[0].group
     if not await crash.gathered():
@@ -82,7 +84,7 @@ async def crash_when_held(drive: Drive, runs: list[Run]) -> None:
     await crash.let_go()
     sending = send_while_down(drive, runs)
     await drive.order("restart-worker", group)
-    await asyncio.gather(*sending)
+    await asyncio.gather(*sending, crash.let_latecomers_go())
 
 
 class _Crash:
@@ -92,6 +94,7 @@ class _Crash:
         self._drive = drive
         self._points = held_points(runs)
         self._calls = {rule.id for run in runs for rule in rules_of(run) if rule.action in HOLDS}
+        self._missing = set(self._calls)
         self._answers: dict[str, Point] = {}
         self._gather_s = GROUPS[runs[0].group].gather_s if runs else 0.0
         self._first_s: float | None = None
@@ -105,9 +108,8 @@ class _Crash:
 
     async def gathered(self) -> bool:
         """Wait; whether anything is held."""
-        calls = set(self._calls)
-        await asyncio.gather(self._gather_answers(), self._gather_calls(calls))
-        return bool(self._answers or calls != self._calls)
+        await asyncio.gather(self._gather_answers(), self._gather_calls())
+        return bool(self._answers or self._missing != self._calls)
 
     def _left_s(self) -> float:
         if self._first_s is None:
@@ -119,21 +121,31 @@ class _Crash:
 
     async def _gather_answers(self) -> None:
         while len(self._answers) < len(self._points) and (left_s := self._left_s()) > 0:
-            held = await self._drive.doubles.held(int(left_s * 1000) + 1, after=self._seen)
-            for each in held:
-                self._seen = max(self._seen, int(each.id))
-                if (each.tenant, each.saga_id, each.step, each.direction) not in self._points:
-                    continue  # another group's
+            for identity, point in await self._held(left_s):
                 self._began()
-                self._answers[each.id] = (each.tenant, each.saga_id, each.step, each.direction)
+                self._answers[identity] = point
 
-    async def _gather_calls(self, missing: set[str]) -> None:
-        tap = self._drive.tap
-        while tap is not None and missing and (left_s := self._left_s()) > 0:
-            left = await tap.await_bitten(sorted(missing), int(left_s * 1000) + 1)
-            if len(left) < len(missing):
+    async def _held(self, wait_s: float) -> list[tuple[str, Point]]:
+        """What the doubles hold that they did not before, of this group."""
+        held = await self._drive.doubles.held(int(wait_s * 1000) + 1, after=self._seen)
+        self._seen = max([self._seen, *(int(each.id) for each in held)])
+        found = [(h.id, (h.tenant, h.saga_id, h.step, str(h.direction))) for h in held]
+        return [each for each in found if each[1] in self._points]
+
+    async def _gather_calls(self) -> None:
+        while self._drive.tap is not None and self._missing and (left_s := self._left_s()) > 0:
+            if await self._bitten(left_s):
                 self._began()
-            missing.intersection_update(left)
+
+    async def _bitten(self, wait_s: float) -> set[str]:
+        """The rules that hold a call and did not before."""
+        tap = self._drive.tap
+        if tap is None or not self._missing:
+            return set()
+        left = await tap.await_bitten(sorted(self._missing), int(wait_s * 1000) + 1)
+        bitten = self._missing.difference(left)
+        self._missing.intersection_update(left)
+        return bitten
 
     async def let_go(self) -> None:
         """The worker is gone: answer into the void or drop, as the scripts say; calls are lost."""
@@ -142,3 +154,18 @@ class _Crash:
         if self._drive.tap is not None:
             for rule in sorted(self._calls):
                 await self._drive.tap.release(rule, "drop")
+
+    async def let_latecomers_go(self) -> None:
+        """Answer and forward what is held after the crash; until the drive ends it."""
+        await asyncio.gather(self._late_answers(), self._late_calls())
+
+    async def _late_answers(self) -> None:
+        while len(self._answers) < len(self._points):
+            for identity, point in await self._held(LOOK_EVERY_S):
+                self._answers[identity] = point
+                await self._drive.doubles.release(identity, "answer")
+
+    async def _late_calls(self) -> None:
+        while self._drive.tap is not None and self._missing:
+            for rule in await self._bitten(LOOK_EVERY_S):
+                await self._drive.tap.release(rule, "forward")

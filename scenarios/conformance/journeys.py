@@ -88,7 +88,7 @@ def killed() -> tuple[Case, ...]:
 
 def _boundaries(case: Case) -> Iterator[Case]:
     for number in TASKS[case.name]:
-        for when, action in _HELD_CALLS[: 2 if number % 2 else 1]:
+        for when, action in _HELD_CALLS[: 2 if case is JOURNEY else 1]:
             fault = RpcFault(action=action, method=WORKFLOW_COMPLETED, first=number)
             yield replace(case, name=f"{case.name}-{when}-task-{number}", rpc=(fault,))
     for position in _ACTIVITIES[case.name]:

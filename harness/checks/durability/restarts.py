@@ -21,8 +21,8 @@ END: Final = "another end"
 RESULT: Final = "another result"
 EFFECTS: Final = "other effects"
 CLAUSES: Final = (END, RESULT, EFFECTS)
-LEAST_BOUNDARIES: Final = 15
-LEAST_KINDS: Final = 4
+LEAST_BOUNDARIES: Final = 12
+LEAST_KINDS: Final = 3
 _OPENS: Final = ("WORKFLOW_TASK_SCHEDULED", "ACTIVITY_TASK_SCHEDULED", "TIMER_STARTED")
 
 
