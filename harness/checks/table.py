@@ -7,6 +7,7 @@ from typing import Final
 from harness.checks import (
     audit,
     authorization,
+    compatibility,
     deployment,
     determinism,
     durability,
@@ -24,6 +25,7 @@ TABLE: Final[tuple[Check, ...]] = (
     *authorization.CHECKS,
     *idempotency.CHECKS,
     *determinism.CHECKS,
+    *compatibility.CHECKS,
     *audit.CHECKS,
     *durability.CHECKS,
     *growth.CHECKS,

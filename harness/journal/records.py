@@ -422,7 +422,8 @@ class SourceScan(Record, frozen=True, kw_only=True, tag="source"):
     `classes` are its workflows, `functions` counts the pieces of code they reach, `files` are what
     was read with its SHA-256. `outside` are packages that were not read, `unfollowed` code that
     cannot be followed. `setup` is the module in which the worker is set up (empty: not known, or
-    no worker is made there), `patches` are the places where a patch is asked for.
+    no worker is made there), `patches` are the places where a patch is asked for. `types` are the
+    workflow types of the classes (empty: computed).
     """
 
     workflows: str
@@ -434,6 +435,7 @@ class SourceScan(Record, frozen=True, kw_only=True, tag="source"):
     unfollowed: list[str] = []
     setup: str = ""
     patches: list[PatchCall] = []
+    types: list[str] = []
 
 
 class Gauge(Record, frozen=True, kw_only=True, tag="gauge"):

@@ -29,6 +29,7 @@ class Breakage:
     next_worker: tuple[str, ...] = ()
     workflows: str = ""
     setup: str = ""
+    detectors: tuple[str, ...] = ()
     tenants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -24,6 +24,7 @@ from harness.journal.records import Ending, History, Precedent, Replay, Surround
 from harness.journal.write import SegmentWriter
 from harness.replay.digest import digests
 from harness.replay.inprocess import Given, Result, replay, type_name, workflows_of
+from harness.replay.sowing import sow, sow_around
 from harness.replay.surroundings import BY_NAME, enter, import_backwards, seen
 
 Recorded = History | Precedent
@@ -51,7 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trial", type=Path, required=True)
     parser.add_argument("--trial-id", required=True)
     parser.add_argument("--workflows", required=True)
-    parser.add_argument("--modes", nargs="+", default=["strict"], help="strict, open, kept")
+    parser.add_argument("--modes", nargs="*", default=["strict"], help="strict, open, kept")
     parser.add_argument("--part", type=int, default=0, help="which of the parts, from 0")
     parser.add_argument("--parts", type=int, default=1, help="of how many that run side by side")
     parser.add_argument("--folder", type=Path, default=Path(), help="where the module lies")
@@ -59,6 +60,8 @@ def _options() -> argparse.Namespace:
         "--surroundings", choices=BY_NAME, default="", help="only a sample, in them"
     )
     parser.add_argument("--sample", type=int, default=0, help="how many histories at the most")
+    parser.add_argument("--seeds", action="store_true", help="replay what is sown as well")
+    parser.add_argument("--blind", nargs="*", default=[], help="attributes not to compare")
     parser.add_argument("--modules", nargs="*", default=[], help="the project's own")
     return parser.parse_args()
 
@@ -81,10 +84,16 @@ async def _replay_trial(options: argparse.Namespace) -> None:
         if around is not None and around.away:
             os.chdir(elsewhere)
         writer.write(Surroundings(**now(), name=options.surroundings, seen=seen(around, folder)))
+        if options.seeds:
+            async for each in sow_around(options.surroundings):
+                writer.write(each)
+        if options.seeds and not options.surroundings:
+            async for seed in sow(options.blind):
+                writer.write(seed)
         mine = _mine(options, trial, workflows)
         async for about, result in replayed(trial, mine, workflows):
-            for each in _records(options.surroundings, about, result):
-                writer.write(each)
+            for record in _records(options.surroundings, about, result):
+                writer.write(record)
         os.chdir(folder)
 
 
@@ -103,7 +112,9 @@ def _mine(options: argparse.Namespace, trial: Path, workflows: Sequence[type]) -
         key=lambda each: each.path,
     )
     if options.surroundings:
-        step = max(1, -(-len(recorded) // max(1, options.sample)))
+        if not options.sample:
+            return []
+        step = max(1, -(-len(recorded) // options.sample))
         sample = recorded[::step]
         return sample[::-1] if BY_NAME[options.surroundings].backwards else sample
     return recorded[options.part :: options.parts]
@@ -130,7 +141,7 @@ async def replayed(
                 about.workflow_id, (trial / about.path).read_bytes().decode()
             )
 
-        return Given(namespace=about.namespace, history=parsed)
+        return Given(namespace=about.namespace or "default", history=parsed)
 
     async for result in replay([given(each) for each in recorded], workflows):
         yield recorded[result.number], result

@@ -8,7 +8,7 @@ k-th event of that kind. Values are compared decoded, never as bytes. What the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -399,11 +399,13 @@ def unknown_kinds(commands: Iterable[Command], events: Iterable[Any]) -> list[st
     return sorted(strange)
 
 
-def compare(commands: list[Command], events: list[Any], own: Own) -> list[Difference]:
+def compare(
+    commands: list[Command], events: list[Any], own: Own, blind: Collection[str] = ()
+) -> list[Difference]:
     """Every attribute that differs, in the order of the kinds' table.
 
     A run that was cut short by the outside (terminated, timed out) may lack the events of its
-    last commands.
+    last commands. `blind` are attributes that are left out, to break the comparison on purpose.
     """
     differences: list[Difference] = []
     for kind, pair in PAIRS.items():
@@ -417,7 +419,11 @@ def compare(commands: list[Command], events: list[Any], own: Own) -> list[Differ
         if pair.identity is not None:
             issued = _in_order_of(pair.identity, issued, [getattr(e, name) for e in recorded])
         for command, event in zip(issued, recorded, strict=False):
-            differences += _attributes(pair, command, event, getattr(event, name), own)
+            differences += [
+                each
+                for each in _attributes(pair, command, event, getattr(event, name), own)
+                if each.attribute.rpartition(".")[2] not in blind
+            ]
         differences += _count(kind, issued, recorded)
     return differences
 

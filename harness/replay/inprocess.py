@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +41,8 @@ class Given:
 class Result:
     """What came of one: `failure` is the replayer's, `captured` what the code issued until then.
 
-    `late` says that the replay did not end in time; then there is no history.
+    `late` says that the replay did not end in time; then there is no history. `blind` are
+    attributes that the comparison leaves out (to break it on purpose).
     """
 
     number: int
@@ -50,6 +51,7 @@ class Result:
     failure: BaseException | None
     captured: Captured
     late: bool = False
+    blind: Collection[str] = ()
 
     @property
     def stock(self) -> Judged:
@@ -82,7 +84,7 @@ class Result:
             replayed_task_queue=self.captured.task_queue,
             replayed_namespace=self.captured.namespace,
         )
-        differences = compare(self.captured.commands, events, own)
+        differences = compare(self.captured.commands, events, own, self.blind)
         red = [each for each in differences if each.severity == ERROR]
         message = f"{len(red)} recorded attributes differ" if red else ""
         return Ending.FAIL if red else Ending.OK, message, differences

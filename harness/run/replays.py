@@ -26,7 +26,9 @@ PARTS: Final = 2  # processes that replay side by side
 SAMPLE: Final = 60  # histories that are replayed in each of the other surroundings
 STRICT: Final = frozenset({"INV-DET-1", "INV-DET-2"})
 PERTURBED: Final = frozenset({"INV-DET-3"})
-REPLAYED: Final = STRICT | PERTURBED
+OLD: Final = frozenset({"INV-VER-2"})
+SOWN: Final = frozenset({"INV-DET-8"})
+REPLAYED: Final = STRICT | PERTURBED | OLD | SOWN
 
 
 async def record_replays(
@@ -44,7 +46,7 @@ async def record_replays(
         return dict.fromkeys(sorted(asked & PERTURBED), why)
     with timed(platform, "replay: stock, strict, perturbed"):
         parts = [_usual(request, trial, children, part) for part in range(PARTS)]
-        if asked & PERTURBED:
+        if asked & (PERTURBED | SOWN):
             parts += [_perturbed(request, trial, children, around) for around in TABLE]
         whys = [why for why in await asyncio.gather(*parts) if why]
     return dict.fromkeys(sorted(asked), whys[0]) if whys else {}
@@ -58,8 +60,13 @@ async def _usual(request: Request, trial: Trial, children: Children, part: int) 
             *(sys.executable, "-m"),
             *_options(request, trial),
             *("--part", str(part), "--parts", str(PARTS)),
+            *(["--seeds"] if part == 0 and SOWN & set(request.asked) else []),
+            *("--blind", *_broken(request, "strict")),
         ],
-        env=environment(request.target.worker, os.environ),
+        env={
+            **environment(request.target.worker, os.environ),
+            **dict.fromkeys(_broken(request, "surroundings"), "0"),
+        },
     )
     return await _ended(child)
 
@@ -73,12 +80,30 @@ async def _perturbed(
         [
             *command(around),
             *_options(request, trial),
-            *("--surroundings", around.name, "--sample", str(SAMPLE)),
+            *("--surroundings", around.name),
+            *("--sample", str(SAMPLE if PERTURBED & set(request.asked) else 0)),
+            *(["--seeds"] if SOWN & set(request.asked) else []),
             *("--modules", *_modules(request)),
         ],
-        env={**environment(request.target.worker, os.environ), **around.variables},
+        env={
+            **environment(request.target.worker, os.environ),
+            **around.variables,
+            **dict.fromkeys(_broken(request, "surroundings"), "0"),
+        },
     )
     return await _ended(child)
+
+
+def _broken(request: Request, detector: str) -> list[str]:
+    """What of a detector is broken on purpose."""
+    named = (each.partition(":") for each in request.breakage.detectors)
+    return [what for name, _, what in named if name == detector]
+
+
+def _modes(request: Request) -> list[str]:
+    asked = set(request.asked)
+    modes = ["strict"] if asked & (STRICT | PERTURBED) else []
+    return modes + (["open", "kept"] if asked & OLD else [])
 
 
 def _options(request: Request, trial: Trial) -> Sequence[str]:
@@ -92,6 +117,8 @@ def _options(request: Request, trial: Trial) -> Sequence[str]:
         module_of(request),
         "--folder",
         request.target.worker.cwd or ".",
+        "--modes",
+        *_modes(request),
     )
 
 

@@ -10,11 +10,13 @@ from harness.platform.platform import Platform
 from harness.run.conduct import timed
 from harness.run.request import Request
 from harness.source import scan
+from harness.source.seeds import sown
 from harness.source.setup import entry_of
 
-# what the scan alone decides: no platform is started for these
-ALONE: Final = frozenset({"INV-PDP-13", "INV-DET-5", "INV-DET-6"})
-SCANNED: Final = ALONE
+SCANNED: Final = frozenset({"INV-PDP-13", "INV-DET-5", "INV-DET-6", "INV-VER-3"})
+SOWN: Final = frozenset({"INV-DET-8"})
+# what can be judged without any drive: no platform is started for these
+ALONE: Final = SCANNED | SOWN
 
 
 def suffices(request: Request) -> bool:
@@ -46,3 +48,16 @@ def record_scan(request: Request, platform: Platform) -> None:
                     setup=request.breakage.setup or entry_of(worker.command or ()),
                 )
             )
+
+
+def record_seeds(request: Request, platform: Platform) -> None:
+    """Sow defects for the static rules, if an ID asks for it."""
+    if not SOWN & set(request.asked):
+        return
+    broken = [each.removeprefix("source:") for each in request.breakage.detectors]
+    with timed(platform, "source: defects sown"):
+        for each in sown(
+            without=[name for name in broken if not name.startswith("+")],
+            also=[name[1:] for name in broken if name.startswith("+")],
+        ):
+            platform.record(each)

@@ -12,11 +12,12 @@ from harness.journal.records import Subject
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Arm, Ended, conduct, timed
+from harness.run.precedents import record_kept
 from harness.run.replay_trial import replay_trial
 from harness.run.replays import record_replays
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
-from harness.run.source import record_scan, record_worker, suffices
+from harness.run.source import record_scan, record_seeds, record_worker, suffices
 from harness.scenario import not_allowed
 from harness.trial import Trial
 
@@ -36,8 +37,8 @@ def conformance(request: Request) -> Arm:
         if suffices(request):
             request.progress("reading the workflow code")
             record_worker(request, platform)
-            record_scan(request, platform)
-            return {}
+            _read(request, platform, trial)
+            return await record_replays(request, platform, trial, children)
         request.progress("starting the engine and the doubles")
         with timed(platform, "set-up: engine and doubles"):
             await asyncio.gather(platform.start_engine(), platform.start_doubles())
@@ -45,7 +46,7 @@ def conformance(request: Request) -> Arm:
         drive = await start_drive(request, platform, trial, children)
         with timed(platform, "drive: all of it"):
             await serve(request, platform, drive)
-        record_scan(request, platform)
+        _read(request, platform, trial)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         in_process, over_wire = await asyncio.gather(
@@ -55,6 +56,13 @@ def conformance(request: Request) -> Arm:
         return _not_driven(request) | in_process | over_wire
 
     return arm
+
+
+def _read(request: Request, platform: Platform, trial: Trial) -> None:
+    """Record what needs no platform: the workflow code, what is sown, what was kept."""
+    record_scan(request, platform)
+    record_seeds(request, platform)
+    record_kept(request, platform, trial)
 
 
 def with_generators(request: Request) -> Request:

@@ -59,10 +59,14 @@ class Reach:
     def walk(self, classes: list[Symbol]) -> None:
         """Follow every method of these classes, then what methods of unknown objects may be."""
         for each in classes:
+            overridden: set[str] = set()
             for base in self.line(each):
-                for function in _functions(base.module.classes[base.name]):
-                    shown = f"{base.name}.{function.name}"
-                    self._add(Code(base.module, shown, function, each, True))
+                functions = list(_functions(base.module.classes[base.name]))
+                for function in functions:
+                    if function.name not in overridden:
+                        shown = f"{base.name}.{function.name}"
+                        self._add(Code(base.module, shown, function, each, True))
+                overridden |= {function.name for function in functions}
         self._drain()
         while self._possible():
             self._drain()
@@ -75,6 +79,27 @@ class Reach:
         return [e for e in own if self._decorated(e, _WORKFLOW)] or [
             e for e in found if self._decorated(e, _WORKFLOW)
         ]
+
+    def type_of(self, symbol: Symbol) -> str:
+        """The workflow type under which a class is registered; empty for one that is computed."""
+        for each in symbol.module.classes[symbol.name].decorator_list:
+            call = each if isinstance(each, ast.Call) else None
+            if meaning(call.func if call else each, symbol.module) != _WORKFLOW:
+                continue
+            given = {keyword.arg: keyword.value for keyword in call.keywords} if call else {}
+            name = given.get("name")
+            if name is None:
+                return "" if "dynamic" in given else symbol.name
+            return (
+                str(name.value) if isinstance(name, ast.Constant) else self._constant(name, symbol)
+            )
+        return ""
+
+    def _constant(self, node: ast.expr, symbol: Symbol) -> str:
+        own = self.own(meaning(node, symbol.module), symbol.module)
+        values = own.module.values.get(own.name, []) if own else []
+        only = values[0] if len(values) == 1 else None
+        return str(only.value) if isinstance(only, ast.Constant) else ""
 
     def _decorated(self, symbol: Symbol, decorator: str) -> bool:
         node = symbol.module.classes[symbol.name]
@@ -167,9 +192,30 @@ class Reach:
     def _of_result(self, code: Code, node: ast.AST, local: Locals) -> None:
         if not isinstance(node, ast.Attribute):
             return
+        if _is_super(node.value) and code.owner is not None:
+            self._of_super(code, node.attr)
+            return
         known = self._class_of([node.value], code.module, local.imports)
         if known is None or not self._method(code, known, node.attr):
             self._by_name(node)
+
+    def _of_super(self, code: Code, name: str) -> None:
+        """A method of the bases of the class in which the code stands."""
+        assert code.owner is not None
+        line = list(self.line(code.owner))
+        stands = [
+            number
+            for number, base in enumerate(line)
+            if any(each is code.node for each in _functions(base.module.classes[base.name]))
+        ]
+        for base in line[stands[0] + 1 :] if stands else line:
+            for function in _functions(base.module.classes[base.name]):
+                if function.name == name:
+                    shown = f"{base.name}.{name}"
+                    self._add(
+                        Code(base.module, shown, function, code.owner, code.certain, code.through)
+                    )
+                    return
 
     def _method(self, code: Code, owner: Symbol, name: str) -> bool:
         """Follow a method of an own class; whether there is one."""
@@ -236,6 +282,12 @@ class Reach:
             known = self._class_of(values, module, {})
             if known is None or not self._method(code, known, attribute):
                 self._by_name(node)
+
+
+def _is_super(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+    )
 
 
 def _defines(module: Module, name: str) -> bool:

@@ -24,11 +24,17 @@ _BUILTINS: Final = frozenset(vars(builtins))
 
 
 def scan(
-    workflows: str, folder: Path, *, setup: str = "", without: Collection[str] = ()
+    workflows: str,
+    folder: Path,
+    *,
+    setup: str = "",
+    without: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> SourceScan:
     """Read the workflow code of a module that lies below a folder; nothing of it is run.
 
-    `setup` is the module in which the worker is set up; `without` are rules that are left out.
+    `setup` is the module in which the worker is set up; `without` are rules that are left out, and
+    `also` names that the first rule forbids beside its own (both to break the scan on purpose).
     """
     project = Project(folder.absolute())
     reach = Reach(project)
@@ -36,7 +42,7 @@ def scan(
     classes = reach.workflows(module) if module else []
     reach.walk(classes)
     loaded = project.read
-    found = [*_named(reach.uses), *_shaped(reach)]
+    found = [*_named(reach.uses, also), *_shaped(reach)]
     found += [_loose(each) for each in loosened(project, reach, classes, loaded)]
     worker = Setup(project, setup) if setup else None
     if worker is not None and worker.makes_a_worker:
@@ -46,6 +52,7 @@ def scan(
         **now(),
         workflows=workflows,
         classes=[f"{each.module.name}.{each.name}" for each in classes],
+        types=[reach.type_of(each) for each in classes],
         functions=len(reach.code),
         files={each.path: each.sha256 for each in modules.values()},
         findings=_in_order(each for each in found if each.rule not in without),
@@ -56,9 +63,11 @@ def scan(
     )
 
 
-def _named(uses: list[Use]) -> Iterator[SourceFinding]:
+def _named(uses: list[Use], also: Collection[str]) -> Iterator[SourceFinding]:
     """Forbidden names; a class's own `__hash__` may hash, for it is the hash that is forbidden."""
     for use in uses:
+        if use.dotted in also:
+            yield _of(use.code, RULES[0].id, use.line, use.dotted)
         for rule in RULES:
             own_hash = rule.id == IDENTITY and use.code.name.endswith(".__hash__")
             if rule.match(use.dotted) and not own_hash:

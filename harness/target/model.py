@@ -121,8 +121,9 @@ class Worker(_Part, frozen=True, kw_only=True):
 
     A value `$NAME` in `env` stands for the harness's own variable. `lacks` is for an external
     worker; one that is started says it itself. `workflows` is the Python module whose workflows can
-    be replayed in process. `deployment` and `build_id` are the Worker Deployment version that a
-    started one is told; `next` is the build that is rolled out beside it.
+    be replayed in process, `histories` a folder with those that earlier builds left. `deployment`
+    and `build_id` are the Worker Deployment version that a started one is told; `next` is the build
+    that is rolled out beside it.
     """
 
     command: Annotated[tuple[Text, ...], Meta(min_length=1)] | None = None
@@ -133,6 +134,7 @@ class Worker(_Part, frozen=True, kw_only=True):
     lacks: tuple[Capability, ...] = ()
     language: Text | None = None
     workflows: Module | None = None
+    histories: Folder | None = None
     deployment: DeploymentName = "harness"
     build_id: BuildId = DEFAULT_BUILD
     next: NextBuild | None = None

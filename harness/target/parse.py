@@ -70,7 +70,8 @@ def reference_target() -> Target:
         worker=Worker(
             command=(sys.executable, "-m", "scenarios.reference.worker"),
             language="python",
-            workflows="scenarios.reference.workflow",
+            workflows="scenarios.reference.registered",
+            histories="scenarios/reference/histories",
             deployment="reference",
             build_id="1.0.0",
             next=NextBuild(

@@ -64,6 +64,8 @@ def _worker(given: Mapping[str, Any], around: Surroundings) -> Complaints:
         yield ("lacks",), "is for an external worker; one that is started says it in HARNESS-READY"
     if "workflows" in given and given.get("language") != "python":
         yield ("workflows",), "is a Python module: it needs language: python"
+    if "histories" in given and "workflows" not in given:
+        yield ("histories",), "are replayed by Python's workflows: it needs workflows"
     for key in ("deployment", "build_id", "next"):
         if given.get("external") is True and key in given:
             yield (key,), "is for a command that the harness starts, not an external one"

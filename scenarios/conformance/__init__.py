@@ -14,6 +14,7 @@ SUITES = (
     "scenarios.conformance.test_idempotency",
     "scenarios.conformance.test_memory",
     "scenarios.conformance.test_determinism",
+    "scenarios.conformance.test_compatibility",
     "scenarios.conformance.test_audit",
     "scenarios.conformance.test_growth",
     "scenarios.conformance.test_validation",

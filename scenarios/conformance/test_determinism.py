@@ -18,7 +18,8 @@ from harness.scenario import Act, Cancel, Case, KillWorker, Script, Signal, Suit
 from scenarios.conformance.shapes import failing_at, steps
 
 IDS = ("INV-DET-1", "INV-DET-2", "INV-DET-3", "INV-DET-4", "INV-DET-7", "INV-DET-9")
-READ = ("INV-DET-5", "INV-DET-6")  # of the workflow code, which is not driven for them
+# of the workflow code and of what is sown, for which nothing is driven
+READ = ("INV-DET-5", "INV-DET-6", "INV-DET-8")
 
 
 def _shape(name: str, nodes: list[Any], *script: Script, **fields: Any) -> Case:

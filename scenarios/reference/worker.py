@@ -44,6 +44,7 @@ from scenarios.reference.pdp import Authorize, authorize
 from scenarios.reference.process import run, say_ready, unless_stopped
 from scenarios.reference.services import CallService, call_service
 from scenarios.reference.settings import Engine, Environment, Tenant
+from scenarios.reference.versioned import ReferenceVersioned
 from scenarios.reference.workflow import ReferenceSaga
 
 CONTRACT_VERSION: Final = "1.0"
@@ -169,7 +170,7 @@ def _worker(
     return Worker(
         client,
         task_queue=tenant.task_queue,
-        workflows=[parts.workflow],
+        workflows=[parts.workflow, ReferenceVersioned],
         activities=implementations,
         workflow_runner=parts.runner(),
         max_cached_workflows=settings.cached_workflows,

@@ -13,6 +13,7 @@ from harness.journal.records import SourceFinding
 from harness.outcome import Outcome
 from harness.source import scan
 from harness.source.rules import CODE, RULES, SANDBOX
+from harness.source.seeds import sown
 from harness.source.setup import entry_of
 from tests.unit.test_source import project, saga, seen, told
 
@@ -153,6 +154,55 @@ def test_a_handler_that_nobody_waits_for_is_found(tmp_path: Path) -> None:
     assert [f.uses for f in project(tmp_path, with_handler).findings] == ["handler go"]
     waiting = saga(run="await workflow.wait_condition(workflow.all_handlers_finished)")
     assert project(tmp_path, waiting.replace("def helper", handler)).findings == []
+
+
+def test_an_overridden_method_is_not_reached_and_one_by_super_is(tmp_path: Path) -> None:
+    parent = """
+    import time
+    class Parent:
+        def one(self):
+            time.time()
+        def two(self):
+            time.sleep(1)
+    """
+    found = project(
+        tmp_path,
+        saga("from parent import Parent", "self.one(); self.two()", "pass")
+        .replace("Saga:", "Saga(Parent):")
+        .replace("def helper(self):", "def one(self):\n        pass\n\n    def two(self):")
+        .replace("        pass\n", "        super().two()\n"),
+        parent=parent,
+    )
+    assert [(f.where, f.uses) for f in found.findings] == [("Parent.two", "time.sleep")]
+
+
+def test_patches_and_workflow_types_are_read(tmp_path: Path) -> None:
+    source = """
+    from temporalio import workflow
+    from ids import SECOND
+
+    @workflow.defn(name="Order")
+    class Saga:
+        @workflow.run
+        async def run(self):
+            if workflow.patched("first"):
+                pass
+            workflow.deprecate_patch(SECOND)
+            workflow.patched(self.computed())
+    """
+    found = project(tmp_path, source, ids="SECOND = 'second'\n")
+    assert found.types == ["Order"]
+    assert [(p.id, p.call, p.line, p.workflow) for p in found.patches] == [
+        ("first", "patched", 9, "flows.Saga"),
+        ("second", "deprecate_patch", 11, "flows.Saga"),
+        ("", "patched", 12, "flows.Saga"),
+    ]
+
+
+def test_every_rule_has_a_seed_and_all_are_named() -> None:
+    seeds = list(sown())
+    assert {each.name for each in seeds if not each.sound} == {*CODE, *SANDBOX}
+    assert [each.name for each in seeds if each.alarmed is each.sound] == []
 
 
 # --- what is fine

@@ -343,6 +343,10 @@ BAD: dict[str, tuple[str, list[str]]] = {
         worker("external: true\nlanguage: go\nworkflows: a.b\n"),
         ["line 9: worker.workflows: is a Python module: it needs language: python"],
     ),
+    "histories without workflows": (
+        worker("external: true\nlanguage: python\nhistories: .\n"),
+        ["line 9: worker.histories: are replayed by Python's workflows: it needs workflows"],
+    ),
     "a deployment's name with a dot": (
         worker("command: [/bin/sh]\ndeployment: a.b\n"),
         ["line 8: worker.deployment: expected at most 100 letters, digits, dashes and underscores"],
@@ -564,6 +568,7 @@ def test_the_template_can_be_read_with_all_of_it_uncommented(tmp_path: Path) -> 
     for name in re.findall(r"(?:certs|tokens)/\S+", text):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "histories").mkdir()
     target = read(tmp_path, re.sub("(?ms)^declared:.*", "", text), BETA_TOKEN="x")
     assert target.engine.tls
     assert target.tenants[0].credentials

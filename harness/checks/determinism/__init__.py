@@ -6,6 +6,7 @@ from typing import Final
 
 from harness.checks.check import Check
 from harness.checks.determinism.code import code_passes_the_rules, sandbox_is_on
+from harness.checks.determinism.detectors import detectors_are_proven
 from harness.checks.determinism.field import no_nondeterminism_in_the_field
 from harness.checks.determinism.replays import (
     restarts_change_nothing,
@@ -21,6 +22,7 @@ from harness.journal.records import (
     Process,
     Record,
     Replay,
+    Seed,
     SourceScan,
     Subject,
     Surroundings,
@@ -51,6 +53,12 @@ CHECKS: Final[tuple[Check, ...]] = (
         subject=Subject.WORKER,
         needs={History: 1, Operation: 1},
         judge=no_nondeterminism_in_the_field,
+    ),
+    Check(
+        id="INV-DET-8",
+        subject=Subject.WORKER,
+        needs={Seed: 0, Replay: 0, Part: 0},
+        judge=detectors_are_proven,
     ),
     Check(
         id="INV-DET-9",

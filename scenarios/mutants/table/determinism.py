@@ -23,6 +23,20 @@ def _read(name: str, module: str, clause: str, defect: str, **fields: Any) -> Mu
     )
 
 
+def _deaf(
+    name: str, detector: str, defect: str, clause: str = "a sown defect was missed"
+) -> Mutant:
+    """A detector of our own that fails: only what is sown for it can show that."""
+    return Mutant(
+        name=name,
+        expected=("INV-DET-8",),
+        clause=clause,
+        defect=defect,
+        breakage=Breakage(detectors=(detector,)),
+        forked=False,
+    )
+
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="steps-swapped",
@@ -201,5 +215,36 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="a module that passes through unreviewed",
         defect="The workflow code lets a module through the sandbox that nobody has reviewed.",
         breakage=replayed("passes_through"),
+    ),
+    _deaf("rule-forgotten", "source:set-order", "The scan does not look for sets."),
+    _deaf("attribute-forgotten", "strict:result", "Strict replay does not compare results."),
+    _deaf(
+        "hash-seed-not-varied", "surroundings:PYTHONHASHSEED",
+        "All surroundings have the same seed of hashes.",
+    ),
+    _deaf(
+        "sound-code-forbidden", "source:+temporalio.workflow.now",
+        "The scan takes the workflow's own clock for the machine's.",
+        clause="something sound raised an alarm",
+    ),
+    Mutant(
+        name="open-runs-stranded",
+        expected=("INV-VER-2",),
+        defect="The new build takes steps in another order than runs that are open, and kept ones.",
+        breakage=replayed("steps_swapped"),
+        cases=("open",),
+    ),
+    Mutant(
+        name="patch-removed-early",
+        expected=("INV-VER-3",),
+        defect="The new build has removed a patch whose marker an open run holds.",
+        breakage=replayed("patch_removed"),
+    ),
+    Mutant(
+        name="patch-used-twice",
+        expected=("INV-VER-3",),
+        clause="a patch id stands for two things",
+        defect="The new build uses the id of a patch for another change.",
+        breakage=replayed("patch_doubled"),
     ),
 )  # fmt: skip

@@ -55,6 +55,13 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         equivalent=True,
     ),
     Mutant(
+        name="patch-deprecated-in-time",
+        expected=("INV-VER-3",),
+        defect="The new build deprecates a patch that every open run has the marker of.",
+        breakage=replayed("patch_deprecated"),
+        equivalent=True,
+    ),
+    Mutant(
         name="four-partitions",
         expected=("INV-ISO-6", "INV-ISO-7", "INV-ISO-8", "INV-IDEM-6"),
         defect="The engine has four partitions for each task queue.",
