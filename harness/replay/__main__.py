@@ -141,7 +141,7 @@ async def replayed(
                 about.workflow_id, (trial / about.path).read_bytes().decode()
             )
 
-        return Given(namespace=about.namespace or "default", history=parsed)
+        return Given(namespace=about.namespace, history=parsed)
 
     async for result in replay([given(each) for each in recorded], workflows):
         yield recorded[result.number], result

@@ -28,7 +28,7 @@ class Own:
     """The run's own task queue, type and namespace, which an unset attribute stands for.
 
     A replayer runs the code on a queue and in a namespace of its own: a command that names those
-    (`replayed_…`) means the run's own.
+    (`replayed_…`) means the run's own. An empty namespace is not known, and not compared.
     """
 
     task_queue: str
@@ -94,6 +94,7 @@ _TARGET: Final = (
         "namespace",
         lambda c, own: own.namespace_of(c.workflow_execution.namespace),
         lambda e, own: e.namespace or own.namespace,
+        only_if_said=True,
     ),
 )
 
@@ -225,6 +226,7 @@ PAIRS: Final[Mapping[str, Pair]] = {
                 "namespace",
                 lambda c, own: own.namespace_of(c.namespace),
                 lambda e, own: e.namespace or own.namespace,
+                only_if_said=True,
             ),
             _input("input"),
             _QUEUE,

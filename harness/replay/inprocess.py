@@ -25,13 +25,14 @@ from harness.replay.verdicts import ERROR
 
 NOTHING: Final = Captured("", "")
 WITHIN_S: Final = 30.0
+UNKNOWN: Final = "default"  # the namespace of a history that does not know its own
 _LEAVE_WITHIN_S: Final = 5.0
 _WRAPPED: Final = re.compile(r'message: "(\[TMPRL\d+\](?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A history to replay, parsed when its turn comes."""
+    """A history to replay, parsed when its turn comes; an empty `namespace` is not known."""
 
     namespace: str
     history: Callable[[], WorkflowHistory]
@@ -183,7 +184,7 @@ async def _replayed(
     try:
         replayer = Replayer(
             **{
-                "namespace": namespace,
+                "namespace": namespace or UNKNOWN,
                 **settings,
                 "workflows": list(workflows),
                 "workflow_runner": runner,

@@ -501,6 +501,14 @@ async def test_a_replay_runs_in_the_namespace_in_which_the_run_was_recorded(
     assert other[1][0] is Ending.FAIL
 
 
+async def test_a_namespace_that_is_not_known_is_not_compared(tmp_path: Path) -> None:
+    known = await replay(tmp_path, with_labelled_child(), sagas.child(), namespace="beta")
+    assert known[1][0] is Ending.FAIL
+    assert (await replay(tmp_path, with_labelled_child(), sagas.child(), namespace=""))[1] == (
+        Ending.OK, "", [],
+    )  # fmt: skip
+
+
 async def test_runs_that_share_their_first_run_are_told_apart(tmp_path: Path) -> None:
     """A reset run's history begins with the id of the run that it was made from."""
     sound, other = plain(), Recorded().activity().timer().completed({"done": False})

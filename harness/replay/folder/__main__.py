@@ -22,7 +22,7 @@ from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, UnavailableError
 from harness.replay.corpus import Entry
 from harness.replay.digest import digests
 from harness.replay.folder.plan import Line, Plan, Seen, Told
-from harness.replay.inprocess import Given, Result, replay, type_name, workflows_of
+from harness.replay.inprocess import UNKNOWN, Given, Result, replay, type_name, workflows_of
 from harness.replay.recorded import Recorded, Unreadable, read
 from harness.replay.surroundings import BY_NAME, enter, import_backwards, seen
 
@@ -115,7 +115,8 @@ def _readable(plan: Plan, types: set[str | None], tell: Callable[[Line], None]) 
 
 def _given(plan: Plan, recorded: Recorded) -> Given:
     history = WorkflowHistory(recorded.workflow_id, recorded.events)
-    return Given(namespace=recorded.entry.namespace or plan.namespace, history=lambda: history)
+    given = plan.namespace if plan.namespace != UNKNOWN else ""
+    return Given(namespace=recorded.entry.namespace or given, history=lambda: history)
 
 
 def _about(recorded: Recorded, **fields: Any) -> Told:
