@@ -20,12 +20,13 @@ PATIENCE_S = 300.0
 
 pytestmark = pytest.mark.languages
 
+# what is broken in the worker, and what must fail for it
 SEEDED = {
-    "any-context": ("INV-PDP-1",),
+    "any-context": ("INV-PDP-3", "INV-PDP-8"),
     "ask-once": ("INV-PDP-2",),
-    "attempt-in-key": ("INV-IDM-1",),
-    "forward-compensation": ("DUR-4",),
-    "changed-result": ("DUR-1",),
+    "attempt-in-key": ("INV-IDEM-4",),
+    "forward-compensation": ("DUR-5",),
+    "changed-result": ("INV-IDEM-8",),
 }
 
 
