@@ -25,6 +25,7 @@ from scenarios.mutants.workflows import (
     heavy,
     process_state,
     replay_told,
+    result_changed,
     retries,
     signals,
     sleepers,
@@ -95,6 +96,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "first-signal-left-out": Parts(workflow=signals.FirstSignalLeftOut),
     "undone-twice": Parts(workflow=signals.UndoneTwice),
     "attempt-in-result": Parts(perform=attempts.result_of_attempt),
+    "last-left-out": Parts(workflow=result_changed.LastLeftOut),
     # determinism
     "process-counter": Parts(workflow=process_state.Counting, runner=UnsandboxedWorkflowRunner),
     "hash-seed": Parts(workflow=process_state.Hashing),

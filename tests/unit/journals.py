@@ -271,7 +271,10 @@ class Story:
             self._compensate(told, program, plan)
         if end != "open":
             how = {"": "COMPLETED"}.get(end, end.upper().replace(" ", "_"))
-            self.event(told.run, f"WORKFLOW_EXECUTION_{how}")
+            steps = [{"step": step, "result": each} for step, each in told.results.items()]
+            answer = {"saga_id": told.saga_id, "outcome": "completed", "steps": steps}
+            said = {"result": payloads(answer)} if how == "COMPLETED" else {}
+            self.event(told.run, f"WORKFLOW_EXECUTION_{how}", **said)
 
     def _compensate(
         self, told: Sequel, program: SagaProgram, plan: Mapping[Any, list[str]], unknown: int = 0

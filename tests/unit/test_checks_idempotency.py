@@ -235,6 +235,27 @@ def test_a_result_in_the_history_must_be_the_services() -> None:
     assert story.judge(IDEM_8).witnesses[0].path.startswith("histories/")
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([(0, {"reference": "made up"}), (1, None)], "answers with another result of step 0"),
+        ([(1, None), (0, None)], "answers for steps [1, 0], not [0, 1]"),
+        ([(0, None)], "answers for steps [0], not [0, 1]"),
+        ([], "answers for steps [], not [0, 1]"),
+    ],
+)
+def test_a_completed_run_answers_with_the_services_results(
+    steps: list[tuple[int, Any]], said: str
+) -> None:
+    """Of every step, in order."""
+    story = told()
+    saga = story.saga([step(0, "a"), step(1, "b")], feeds=IDS)
+    answer = [{"step": n, "result": other or saga.results[n]} for n, other in steps]
+    ended = saga.run.events[-1]["workflowExecutionCompletedEventAttributes"]
+    ended["result"] = payloads({"steps": answer})
+    assert said in clause(story, IDEM_8, "result differs from the service's")
+
+
 @pytest.mark.parametrize("applied", [1, 1.0])
 def test_one_and_one_point_zero_are_the_same_result(applied: float) -> None:
     """So the contract says of numbers."""

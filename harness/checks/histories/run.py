@@ -71,8 +71,9 @@ class Run(msgspec.Struct, kw_only=True):
     """A run. Times are wall-clock nanoseconds, 0 when it is not so.
 
     `closing` is the type of the last event if it closes the run. `following` is the run that it
-    goes on as (continue-as-new, retry, cron). `failure` and `detail` are the type and the single
-    detail of a failed run. `linked` are the ids of all other runs that the history names.
+    goes on as (continue-as-new, retry, cron). `answer` is what a completed run answers, `failure`
+    and `detail` are the type and the single detail of a failed one. `linked` are the ids of all
+    other runs that the history names.
     `longest_retry_s` is the longest schedule-to-close timeout of its activities. `reset_ns` is when
     the run was made by a reset, `reset_event_id` the event that says so: what is before it was
     copied. `initiator` is why it goes on from another run: WORKFLOW (continue-as-new), RETRY,
@@ -93,6 +94,7 @@ class Run(msgspec.Struct, kw_only=True):
     scheduled_by: str = ""
     closing: str = ""
     following: str = ""
+    answer: dict[str, Any] = {}
     failure: str = ""
     detail: dict[str, Any] = {}
     cancel_requested: bool = False
@@ -235,6 +237,8 @@ def _closed(run: Run, event: HistoryEvent) -> None:
     run.following = event.attributes.get("newExecutionRunId", "")
     if run.following:
         run.linked.append(run.following)
+    if event.type == COMPLETED:
+        run.answer = _object(payload(event.attributes.get("result")))
     if event.type == FAILED:
         run.failure = failure_type(event.attributes)
         run.detail = _failure_detail(event.attributes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from harness.checks.check import Check, Evidence, Finding
@@ -11,6 +11,9 @@ from harness.checks.histories import (
     COMPLETED,
     Coverage,
     Place,
+    Run,
+    Saga,
+    canonical_sha256,
     coverage,
     runs,
     sagas,
@@ -231,7 +234,7 @@ def duplicates_are_answered_alike(evidence: Evidence) -> Finding:
     """ADR, Invariants: "All workflow activities must be idempotent".
 
     A suppressed duplicate gets the result that the first request got, and that result is what the
-    history records for the activity.
+    history records for the activity, and what a completed run answers for the step.
     """
     ledger = requests(evidence)
     first = {place: found for place, effects in ledger.items() if (found := _first(effects))}
@@ -258,6 +261,8 @@ def duplicates_are_answered_alike(evidence: Evidence) -> Finding:
             if activity.result_sha256 != result.result_sha256:
                 text = f"{run.name} {activity.type}, step {activity.step} {activity.direction}"
                 broken.append(Broken(OTHER_RESULT, text, run.history.path))
+        if (saga := known.get((run.tenant, run.saga_id))) and run.closing == COMPLETED:
+            broken += _other_answers(run, saga, first)
     lacks = [
         driven.lacks,
         "" if duplicates else "no activity completed after one of its requests was suppressed",
@@ -268,6 +273,23 @@ def duplicates_are_answered_alike(evidence: Evidence) -> Finding:
         "suppressed duplicate"
     )
     return conclude((OTHER_ANSWER, OTHER_RESULT), broken, lacks, kept, figures)
+
+
+def _other_answers(run: Run, saga: Saga, first: Mapping[Place, Effect]) -> Iterator[Broken]:
+    """Where a completed run does not answer with the results of its steps, in their order."""
+    answered = run.answer.get("steps")
+    answered = answered if isinstance(answered, list) else []
+    entries = [each for each in answered if isinstance(each, dict)]
+    named_steps = [each.get("step") for each in entries]
+    if named_steps != (due := steps_of(saga.nodes)):
+        text = f"{run.name} answers for steps {named_steps}, not {due}"
+        yield Broken(OTHER_RESULT, text, run.history.path)
+        return
+    for step, entry in zip(due, entries, strict=True):
+        result = first.get((run.tenant, run.saga_id, step, "forward"))
+        if result and canonical_sha256(entry.get("result")) != result.result_sha256:
+            text = f"{run.name} answers with another result of step {step}"
+            yield Broken(OTHER_RESULT, text, run.history.path)
 
 
 def _first(effects: list[Effect]) -> Effect | None:

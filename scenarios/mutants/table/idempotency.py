@@ -244,6 +244,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         cases=("lost-answer-0",),
     ),
     Mutant(
+        name="last-left-out",
+        expected=("INV-IDEM-8",),
+        clause="result differs from the service's",
+        defect="A completed run answers without the result of its last step.",
+        breakage=broken_worker("last-left-out"),
+        cases=("lost-answer-0",),
+    ),
+    Mutant(
         name="services-fresh-result",
         expected=("INV-IDEM-8",),
         clause="duplicate answered differently",
