@@ -21,11 +21,11 @@ from scenarios.mutants import (
 )
 from scenarios.mutants.pdp import ALLOWED, asking
 from scenarios.mutants.workflows import (
+    answers,
     compensation,
     heavy,
     process_state,
     replay_told,
-    result_changed,
     retries,
     signals,
     sleepers,
@@ -96,7 +96,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "first-signal-left-out": Parts(workflow=signals.FirstSignalLeftOut),
     "undone-twice": Parts(workflow=signals.UndoneTwice),
     "attempt-in-result": Parts(perform=attempts.result_of_attempt),
-    "last-left-out": Parts(workflow=result_changed.LastLeftOut),
+    "last-left-out": Parts(workflow=answers.LastLeftOut),
     # determinism
     "process-counter": Parts(workflow=process_state.Counting, runner=UnsandboxedWorkflowRunner),
     "hash-seed": Parts(workflow=process_state.Hashing),
