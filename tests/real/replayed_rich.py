@@ -1,14 +1,11 @@
-"""A workflow with every kind of command that the Python SDK can issue, and sandboxed versions."""
+"""A workflow with every kind of command that the Python SDK can issue."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import activity, workflow
@@ -163,42 +160,3 @@ class Child:
     @workflow.signal
     def go(self, told: str) -> None:
         self.told = told
-
-
-# --- what the sandbox forbids
-
-
-async def _reserve(amount: Any) -> None:
-    await workflow.execute_activity(
-        "rms.reserve",
-        {"resource": "item", "amount": amount, "urgent": True},
-        start_to_close_timeout=SOON,
-    )
-
-
-@workflow.defn(name="Saga")
-class Chance:
-    @workflow.run
-    async def run(self, _: Any) -> None:
-        await _reserve(random.random())
-
-
-@workflow.defn(name="Saga")
-class Clock:
-    @workflow.run
-    async def run(self, _: Any) -> None:
-        await _reserve(datetime.now(UTC).timestamp())
-
-
-@workflow.defn(name="Saga")
-class Environment:
-    @workflow.run
-    async def run(self, _: Any) -> None:
-        await _reserve(os.environ["HOME"])
-
-
-@workflow.defn(name="Saga")
-class File:
-    @workflow.run
-    async def run(self, _: Any) -> None:
-        await _reserve(Path("/etc/hostname").read_text())  # noqa: ASYNC240 - that is the defect

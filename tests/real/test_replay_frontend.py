@@ -33,6 +33,7 @@ from harness.tools.temporal import find_temporal
 from tests.real import replayed_rich as rich
 from tests.real.commands import ROOT, Place
 from tests.unit import replayed_sagas as sagas
+from tests.unit import sandboxed_sagas as sandboxed
 from tests.unit.recorded import Recorded, encoded, payloads
 from tests.unit.test_replay_compare import (
     cancelled_another,
@@ -104,31 +105,23 @@ async def test_the_build_that_recorded_a_history_answers_the_same(tmp_path: Path
     assert [each.differences for each in verdicts] == [[], [], []]
 
 
-def amount(given: Callable[[], Any]) -> type:
-    """A version whose activity's input holds what a function says."""
-
-    async def body(_: Any) -> Any:
-        await sagas.reserve(argument={"resource": "item", "amount": given(), "urgent": True})
-        await workflow.sleep(sagas.SOON)
-        return {"done": True}
-
-    return sagas.version(body)
-
-
 INPUT = "ACTIVITY_TASK_SCHEDULED.input"
 PASSED_BY_THE_STOCK_REPLAYER: dict[str, tuple[type, str]] = {
     "activity input": (sagas.INPUT_CHANGED, INPUT),
     "type of a value in an input": (sagas.INPUT_TRUE_FOR_ONE, INPUT),
-    "input by workflow.random": (amount(lambda: workflow.random().random()), INPUT),
     "activity task queue": (sagas.QUEUE_CHANGED, "ACTIVITY_TASK_SCHEDULED.task_queue"),
     "timer": (sagas.TIMER_CHANGED, "TIMER_STARTED.start_to_fire_timeout"),
     "result": (sagas.RESULT_CHANGED, "WORKFLOW_EXECUTION_COMPLETED.result"),
     "unsandboxed random": (sagas.INPUT_BY_CHANCE, INPUT),
-    "order of a set": (amount(lambda: list({"a", "b", str(uuid.uuid4())})), INPUT),
-    "hash": (amount(lambda: hash("item")), INPUT),
-    "id": (amount(lambda: id(object())), INPUT),
-    "sys.argv": (amount(lambda: sys.argv), INPUT),
-    "global counter": (sagas.INPUT_OF_THE_PROCESS, INPUT),
+    "unsandboxed counter": (sagas.INPUT_OF_THE_PROCESS, INPUT),
+    "workflow.random": (sandboxed.ByWorkflowRandom, INPUT),
+    "helper passed through": (sandboxed.ByHelperPassedThrough, INPUT),
+    "sandbox_unrestricted": (sandboxed.ByUnrestrictedSection, INPUT),
+    "order of a set": (sandboxed.BySetOrder, INPUT),
+    "hash": (sandboxed.ByHash, INPUT),
+    "id": (sandboxed.ById, INPUT),
+    "sys.argv": (sandboxed.ByArguments, INPUT),
+    "global counter": (sandboxed.ByCounter, INPUT),
 }
 
 
@@ -185,7 +178,10 @@ async def test_a_worker_cannot_replay_other_commands_whole(tmp_path: Path, chang
     assert "TMPRL1100" in verdict.message
 
 
-@pytest.mark.parametrize("version", [rich.Chance, rich.Clock, rich.Environment, rich.File])
+@pytest.mark.parametrize(
+    "version",
+    [sandboxed.ByChance, sandboxed.ByClock, sandboxed.ByEnvironment, sandboxed.ByFile],
+)
 async def test_what_the_sandbox_forbids_fails_the_task(tmp_path: Path, version: type) -> None:
     for verdict in await judged(tmp_path, plain(), version):
         assert (verdict.outcome, red(verdict)[0]) == (Outcome.FAIL, "task")
@@ -214,6 +210,17 @@ def patched_at_the_end(otherwise: Any) -> type:
         return {"done": True}
 
     return sagas.version(body)
+
+
+async def test_patches_everywhere_leave_nothing_to_compare(tmp_path: Path) -> None:
+    async def body(_: Any) -> Any:
+        workflow.patched("first")
+        await sagas.reserve()
+        await workflow.wait_condition(lambda: False)
+
+    recorded = Recorded().activity()
+    for verdict in await judged(tmp_path, recorded, sagas.version(body), [WARM]):
+        assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
 async def test_behind_a_patch_in_the_last_task_the_whole_history_is_replayed(
@@ -410,12 +417,23 @@ async def test_each_change_in_a_run_with_everything_is_found(
             assert attribute in red(verdict)
 
 
-async def test_a_local_activity_that_answers_otherwise_leaves_its_task_open(
+async def test_a_local_activity_that_answers_otherwise_is_no_difference(
     rich_histories: list[History], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It runs for real, and the outside world may have changed: that is no difference."""
+    """It runs for real, and the outside world may have changed: what follows is judged with the
+    recorded answer."""
     monkeypatch.setattr(rich, "LOCALLY", [2])
     async with rich_worker(rich.Version()) as matching:
+        for mode in MODES:
+            verdict = await play(matching, rich_histories[0], mode)
+            assert (verdict.outcome, verdict.message) == (Outcome.PASS, "")
+
+
+async def test_what_differs_after_a_local_activity_leaves_its_task_open(
+    rich_histories: list[History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rich, "LOCALLY", [2])
+    async with rich_worker(rich.Version(after_local="changed")) as matching:
         for mode in MODES:
             verdict = await play(matching, rich_histories[0], mode)
             assert verdict.outcome is Outcome.INCONCLUSIVE

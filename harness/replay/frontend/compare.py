@@ -32,13 +32,15 @@ class Compared:
 
     `ahead` says why the worker has left the recorded path legally (a new patch), `open` what could
     not be judged in it; after either, what follows in the task is not compared, and what the worker
-    keeps in its cache is of no use for the next.
+    keeps in its cache is of no use for the next. `made` is the place, among what was recorded, of a
+    marker whose value came out otherwise (-1: none).
     """
 
     differences: list[Difference] = field(default_factory=list)
     compared: int = 0
     ahead: str = ""
     open: str = ""
+    made: int = -1
 
     @property
     def errors(self) -> bool:
@@ -93,6 +95,8 @@ def compare(
         done.compared += 1
         done.differences += _attributes(given, event, own, done)
         if done.open:
+            if _role(attributes_of(event)) == markers.MADE:
+                done.made = len(task.recorded) - len(recorded)
             break
         at += 1
         recorded.pop(0)
@@ -118,9 +122,15 @@ class Known:
         return _said(given.attributes) not in self._patches
 
 
-def _role(marker: Any) -> str:
-    row = markers.known(marker)
+def _role(attributes: Any) -> str:
+    """What a marker is for; of anything else nothing."""
+    row = markers.MARKERS.get(getattr(attributes, "marker_name", ""))
     return row.role if row else ""
+
+
+def begins_with_made(task: Task) -> bool:
+    """Whether a task's first recorded command is a marker whose value is made anew."""
+    return bool(task.recorded) and _role(attributes_of(task.recorded[0])) == markers.MADE
 
 
 def _said(marker: Any) -> str:

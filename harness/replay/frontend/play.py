@@ -26,11 +26,12 @@ from harness.replay.frontend.compare import (
     Compared,
     Known,
     UnknownCommand,
+    begins_with_made,
     compare,
     unknown_markers,
 )
 from harness.replay.frontend.matching import Matching, NotAnswered, NotPolled, Offer
-from harness.replay.frontend.tasks import Served, Task, evenly, tasks_of, unknown_kinds
+from harness.replay.frontend.tasks import Served, Task, beyond, evenly, tasks_of, unknown_kinds
 from harness.replay.recorded import Recorded
 from harness.replay.verdicts import ERROR, HistoryVerdict
 
@@ -66,6 +67,7 @@ class _Course:
     notes: list[str] = field(default_factory=list)
     compared: int = 0
     tasks: int = 0
+    ahead: int = 0
 
 
 class Player:
@@ -134,6 +136,8 @@ class Player:
             said = next((each.replayed for each in red if each.attribute in _FAILED), "")
             said = said or f"{len(red)} recorded commands or attributes differ"
             return self._verdict(recorded, course, Outcome.FAIL, said)
+        if course.ahead and not course.compared:
+            course.open.append(f"nothing could be compared: {course.notes[-1]}")
         if course.open:
             more = f" (and {len(course.open) - 1} more)" if len(course.open) > 1 else ""
             return self._verdict(recorded, course, Outcome.INCONCLUSIVE, course.open[0] + more)
@@ -181,6 +185,7 @@ class _One:
         self._matching = matching
         self._patience = patience
         self._course = course
+        self._events = recorded.events
         self._served = Served(recorded.events)
         self._known = Known(recorded.events)
         self._own = Own(
@@ -214,8 +219,8 @@ class _One:
                 return
             if compared is None or compared.ahead or compared.errors or compared.open:
                 self._sticky = ""
-            if compared is not None and compared.ahead and task.last:
-                await self.whole()
+            if compared is not None:
+                await self._after(task, compared)
 
     async def _task(self, task: Task) -> Compared | None:
         """Play one task; None if the worker failed it."""
@@ -225,19 +230,53 @@ class _One:
             self._failed(task, answer)
             return None
         self._sticky = answer.sticky_attributes.worker_task_queue.name
-        if answer.force_create_new_workflow_task and not answer.commands:
-            done = Compared(open=f"event {task.completed_id}: a local activity runs on")
-        else:
-            done = self._compared(task, answer)
+        done = self._compared(task, answer)
         self._course.differences += done.differences
         self._course.compared += done.compared
-        if done.ahead:
-            self._course.notes.append(f"event {task.completed_id}: {done.ahead}")
-        if done.open:
-            self._course.open.append(done.open)
         return done
 
+    async def _after(self, task: Task, compared: Compared) -> None:
+        """What a task left open: what is behind a new patch, or after a value that was made."""
+        if compared.ahead:
+            self._course.ahead += 1
+            self._course.notes.append(f"event {task.completed_id}: {compared.ahead}")
+            if task.last:
+                await self.whole()
+        if compared.open and not await self._rest_is_same(task, compared):
+            self._course.open.append(compared.open)
+
+    async def _rest_is_same(self, task: Task, compared: Compared) -> bool:
+        """Whether what follows a value that was made anew is as recorded, with the recorded value.
+
+        What differs then is no proof either: time, too, goes on with such a value.
+        """
+        served, events, made = self._served, self._recorded.events, compared.made
+        while made >= 0:
+            resumed = beyond(events, task, made)
+            if resumed is None:
+                return False
+            self._sticky, self._run_id = "", _other_run_id()
+            task, events = resumed.task, resumed.events
+            self._events, self._served = events, Served(events)
+            try:
+                answer = await self._ask(task, self._recorded.task_queue, self._patience.poll_s)
+            except (NotAnswered, NotPolled):
+                return False
+            finally:
+                self._events, self._served = self._recorded.events, served
+            if isinstance(answer, RespondWorkflowTaskFailedRequest):
+                return False
+            done = self._compared(task, answer)
+            if done.errors or (done.open and done.made < 0) or done.ahead:
+                return False
+            self._course.compared += done.compared
+            made = done.made
+        return compared.made >= 0
+
     def _compared(self, task: Task, answer: RespondWorkflowTaskCompletedRequest) -> Compared:
+        if answer.force_create_new_workflow_task and not answer.commands:
+            why = f"event {task.completed_id}: a local activity runs on"
+            return Compared(open=why, made=0 if begins_with_made(task) else -1)
         try:
             return compare(task, answer.commands, answer.messages, self._own, self._known)
         except UnknownCommand as error:
@@ -299,7 +338,7 @@ class _One:
         response.previous_started_event_id = task.previous_started_id
         response.started_event_id = task.started_id
         response.messages.extend(task.messages)
-        started = self._recorded.events[task.started_id - 1]
+        started = self._events[task.started_id - 1]
         scheduled_id = started.workflow_task_started_event_attributes.scheduled_event_id
         response.scheduled_time.CopyFrom(self._time(scheduled_id))
         response.started_time.CopyFrom(started.event_time)
@@ -319,7 +358,7 @@ class _One:
         )
 
     def _time(self, event_id: int) -> Timestamp:
-        return self._recorded.events[max(event_id, 1) - 1].event_time
+        return self._events[max(event_id, 1) - 1].event_time
 
     async def whole(self) -> None:
         """The whole history as a query's: it is replayed to its end, with no new patch in it."""

@@ -244,7 +244,7 @@ MESSAGES: Final[Mapping[str, Row]] = {
     Acceptance.DESCRIPTOR.full_name: Row(
         event="WORKFLOW_EXECUTION_UPDATE_ACCEPTED",
         # what is accepted is the request as it was delivered, whatever the worker repeats of it
-        attributes=(same("accepted_request_message_id"),),
+        attributes=(same("accepted_request_message_id", only_if_said=True),),
     ),
     Response.DESCRIPTOR.full_name: Row(
         event="WORKFLOW_EXECUTION_UPDATE_COMPLETED",

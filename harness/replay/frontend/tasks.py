@@ -119,6 +119,53 @@ def _admitted(events: Sequence[HistoryEvent], update_id: str) -> Request | None:
     return None
 
 
+def beyond(events: Sequence[HistoryEvent], task: Task, made: int) -> Resumed | None:
+    """A task's rest, after the marker at a place of its record, as a task of its own.
+
+    What was recorded up to there is served as if the worker had answered it alone, so that the
+    marker's value is given, and what follows is made of it. None if that cannot be told apart.
+    """
+    kept = task.recorded[: made + 1]
+    if [e.event_id for e in kept] != [task.completed_id + n for n in range(1, len(kept) + 1)]:
+        return None
+    last_id = task.completed_id + len(kept)
+    began = events[task.started_id - 1]
+    scheduled = HistoryEvent(
+        event_id=last_id + 1,
+        event_type=EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+        event_time=began.event_time,
+    )
+    queue = events[0].workflow_execution_started_event_attributes.task_queue
+    scheduled.workflow_task_scheduled_event_attributes.task_queue.CopyFrom(queue)
+    scheduled.workflow_task_scheduled_event_attributes.attempt = 1
+    started = HistoryEvent(
+        event_id=last_id + 2,
+        event_type=EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+        event_time=began.event_time,
+    )
+    started.workflow_task_started_event_attributes.scheduled_event_id = last_id + 1
+    rest = task.recorded[made + 1 :]
+    return Resumed(
+        events=(*events[:last_id], scheduled, started),
+        task=Task(
+            completed_id=task.completed_id,
+            started_id=last_id + 2,
+            previous_started_id=task.started_id,
+            recorded=rest,
+            messages=tuple(_requests(events, rest)),
+            last=task.last,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A task that no engine has recorded, and the history up to it."""
+
+    events: tuple[HistoryEvent, ...]
+    task: Task
+
+
 class Served:
     """A history's events as bytes, so that any part of it is joined and not built anew."""
 
