@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.mutant import Mutant
 from harness.platform.breakage import Breakage
-from scenarios.mutants.table.broken import broken_exporter, broken_worker, replayed
+from scenarios.mutants.table.broken import broken_exporter, broken_worker, replayed, rolled_out
 
 _WORKER: Final = ("INV-PDP-1", "INV-PDP-2", "INV-PDP-4", "INV-IDEM-4", "DUR-5")
 _EXPORTER: Final = (
@@ -70,6 +70,15 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
                 "matching.numTaskqueueReadPartitions": 4,
                 "matching.numTaskqueueWritePartitions": 4,
             }
+        ),
+        equivalent=True,
+    ),
+    Mutant(
+        name="other-commands-next-major",
+        expected=("CMP-2",),
+        defect="The next build takes other commands and has another major number.",
+        breakage=Breakage(
+            rolled_out=rolled_out("other-commands").rolled_out, build_ids=("1.0.0", "2.0.0")
         ),
         equivalent=True,
     ),

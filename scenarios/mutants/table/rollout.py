@@ -41,6 +41,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         parameters=STUCK,
         collateral={
             "INV-DET-4": "workflow tasks of the moved runs fail",
+            "INV-DET-7": "they fail for nondeterminism",
         },
     ),
     Mutant(
