@@ -48,7 +48,10 @@ def waiting(name: str) -> list[Case]:
 SUITE = Suite(
     name=NAME,
     feeds=("INV-VER-1", *ROLLED),
-    cases=(Case(name="versioned", feeds=("INV-VER-1",), nodes=steps(1)),),
+    cases=tuple(
+        Case(name=f"versioned-{number}", feeds=("INV-VER-1",), nodes=steps(1))
+        for number in range(3)
+    ),
     acts=(
         Act(
             name="rollout",

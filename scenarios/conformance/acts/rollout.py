@@ -273,14 +273,19 @@ async def _probed(rollout: Rollout, phase: str) -> None:
 
 async def _probes(rollout: Rollout, phase: str, count: int) -> None:
     """Start that many runs and wait for their ends."""
+    drive = rollout.drive
     cases = [probe(f"{phase}-{next(rollout.numbers)}") for _ in range(count)]
+    runs = [run_of(drive, NAME, case, rollout.tenant) for case in cases]
+    await announce(drive, runs)
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(case: Case) -> None:
+    async def one(run: Run) -> None:
         async with gate:
-            await _finished(rollout, await _started(rollout, phase, [case]), told=False)
+            handle = await _start(rollout, phase, run)
+            if handle:
+                await _end(rollout, run, handle, told=False)
 
-    await asyncio.gather(*(one(case) for case in cases))
+    await asyncio.gather(*(one(run) for run in runs))
 
 
 async def _begun(rollout: Rollout, phase: str, cases: list[Case]) -> list[tuple[Run, Handle]]:
@@ -304,7 +309,7 @@ async def _started(
 
 
 async def _start(
-    rollout: Rollout, phase: str, run: Run, pin: PinnedVersioningOverride | None
+    rollout: Rollout, phase: str, run: Run, pin: PinnedVersioningOverride | None = None
 ) -> Handle | None:
     drive = rollout.drive
     started = await drive.call(
@@ -326,14 +331,12 @@ async def _start(
     return started
 
 
-async def _finished(
-    rollout: Rollout, started: list[tuple[Run, Handle]], *, told: bool = True
-) -> None:
+async def _finished(rollout: Rollout, started: list[tuple[Run, Handle]]) -> None:
     """Tell runs to go on, and wait for their ends."""
-    await asyncio.gather(*(_end(rollout, run, handle, told=told) for run, handle in started))
+    await asyncio.gather(*(_end(rollout, run, handle) for run, handle in started))
 
 
-async def _end(rollout: Rollout, run: Run, handle: Handle, *, told: bool) -> None:
+async def _end(rollout: Rollout, run: Run, handle: Handle, *, told: bool = True) -> None:
     drive = rollout.drive
     if told:
         payload = {"name": GO, "id": f"{GO}-{run.case.name}"}
