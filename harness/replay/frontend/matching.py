@@ -141,13 +141,14 @@ class Matching:
         poll: asyncio.Future[Offer] = asyncio.get_running_loop().create_future()
         self._polls[queue].append(poll)
         try:
-            return self._hand_out(await asyncio.wait_for(poll, LONG_POLL_S))
-        except TimeoutError:
-            return b""
+            await asyncio.wait({poll}, timeout=LONG_POLL_S)
         except asyncio.CancelledError:
-            if poll.done() and not poll.cancelled():  # the poll went away with a task
+            if poll.done():  # the poll went away with a task
                 self._offer(poll.result())
             raise
+        finally:
+            poll.cancel()
+        return b"" if poll.cancelled() else self._hand_out(poll.result())
 
     def polls(self, queue: Queue) -> None:
         """A worker polls a normal queue."""
