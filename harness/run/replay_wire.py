@@ -200,10 +200,9 @@ class _Workers:
     def _environment(self, queues: Sequence[tuple[str, str, str]]) -> dict[str, str]:
         """What the contract says, and nothing that leads to a real engine."""
         names = ("tenant", "namespace", "task_queue")
-        ours = {name: value for name, value in os.environ.items() if not _leads_out(name)}
+        given = {**os.environ, **self._build.env}
         return {
-            **ours,
-            **self._build.env,
+            **{name: value for name, value in given.items() if not _leads_out(name)},
             "TEMPORAL_ADDRESS": self._addresses.engine,
             "TEMPORAL_NAMESPACE": queues[0][1] if queues else self._plan.namespace,
             "HARNESS_TENANTS": json.dumps([dict(zip(names, q, strict=True)) for q in queues]),
