@@ -29,6 +29,15 @@ SEEDED = {
     "changed-result": ("INV-IDEM-8",),
 }
 
+# builds that replay what the sound one recorded, and what must differ
+REPLAYED = {
+    "changed-result": "WORKFLOW_EXECUTION_COMPLETED.result",
+    "changed-input": "ACTIVITY_TASK_SCHEDULED.input",
+    "longer-timer": "TIMER_STARTED.start_to_fire_timeout",
+    "timer-before": "command",
+    "forward-compensation": "command",
+}
+
 
 def verify(target: Path, out: Path, *ids: str) -> tuple[int, dict[str, Any]]:
     """One run of the command line: its exit code and what it says as JSON."""
@@ -82,3 +91,41 @@ def test_a_seeded_defect_fails_the_checks_that_exist_for_it(
     code, told = verify(seeded(defect, tmp_path), tmp_path / "out", *ids)
     assert code == 1
     assert {id_: outcomes(told)[id_] for id_ in ids} == dict.fromkeys(ids, "fail")
+
+
+def replayed(trial: Path, build: str, *options: str) -> tuple[int, dict[str, Any]]:
+    """The histories of a trial before a build of the worker, over the wire."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "replay", "--histories", str(trial), "--worker", build]
+        + ["--format", "json", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_it_answers_the_histories_of_the_whole_profile_as_recorded(
+    core: tuple[int, dict[str, Any]],
+) -> None:
+    code, told = replayed(Path(core[1]["folder"]), "scenarios/reference/rust/start")
+    assert [each for each in told["verdicts"] if each["outcome"] in ("fail", "inconclusive")] == []
+    assert code == 0
+    assert told["counts"]["pass"] > 100
+
+
+@pytest.mark.parametrize(("defect", "attribute"), REPLAYED.items())
+def test_another_build_differs_in_what_was_changed(
+    core: tuple[int, dict[str, Any]], defect: str, attribute: str
+) -> None:
+    start = "scenarios/reference/rust/start worker-seeded"
+    build = f"sh -c 'SEEDED_DEFECT={defect} exec {start}'"
+    code, told = replayed(Path(core[1]["folder"]), build, "--mode", "warm")
+    assert code == 1
+    red = [
+        d for v in told["verdicts"] for d in v.get("differences", []) if d["severity"] == "error"
+    ]
+    assert attribute in {each["attribute"] for each in red}
