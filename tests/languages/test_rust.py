@@ -95,9 +95,9 @@ def test_a_seeded_defect_fails_the_checks_that_exist_for_it(
 
 def replayed(trial: Path, build: str, *options: str) -> tuple[int, dict[str, Any]]:
     """The histories of a trial before a build of the worker, over the wire."""
+    command = [sys.executable, "-m", "harness", "replay", "--histories", str(trial)]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "replay", "--histories", str(trial), "--worker", build]
-        + ["--format", "json", *options],
+        [*command, "--worker", build, "--format", "json", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
