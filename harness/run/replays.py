@@ -23,7 +23,7 @@ from harness.trial import Trial
 
 DEADLINE_S: Final = 300.0
 PARTS: Final = 2  # processes that replay side by side
-SAMPLE: Final = 60  # histories that are replayed in each of the other surroundings
+SAMPLE: Final = 32  # histories that are replayed in each of the other surroundings
 STRICT: Final = frozenset({"INV-DET-1", "INV-DET-2"})
 PERTURBED: Final = frozenset({"INV-DET-3"})
 OLD: Final = frozenset({"INV-VER-2"})

@@ -161,7 +161,8 @@ class Reach:
     def _read(self, code: Code) -> None:
         local = Locals(code)
         for default in local.defaults:
-            self._name(code, default, local)
+            if not self._of_class(code.owner, _root(default)):  # `@state.validator`
+                self._name(code, default, local)
         for node in local.references:
             root = _root(node)
             if root == "self" and code.owner is not None:
@@ -172,6 +173,14 @@ class Reach:
                 self._name(code, node, local)
             else:
                 self._of_result(code, node, local)
+
+    def _of_class(self, owner: Symbol | None, name: str) -> bool:
+        """Whether a name stands for a method in the body of a class."""
+        return owner is not None and any(
+            function.name == name
+            for base in self.line(owner)
+            for function in _functions(base.module.classes[base.name])
+        )
 
     def _of_self(self, code: Code, node: ast.AST) -> None:
         """A method of the class itself, or of an object that one of its attributes holds."""
@@ -270,9 +279,13 @@ class Reach:
             self._add(Code(module, name, module.functions[name], None, code.certain, code.through))
         elif name in module.classes:
             for base in self.line(own):
-                for function in _functions(base.module.classes[base.name]):
+                node_of_base = base.module.classes[base.name]
+                for function in _functions(node_of_base):
                     if function.name.startswith("__"):
                         self._method(code, own, function.name)
+                for field, value in _fields(node_of_base):  # defaults, and what makes them
+                    shown = f"{base.name}.{field}"
+                    self._add(Code(base.module, shown, value, own, code.certain, code.through))
             if not self._method(code, own, attribute):
                 self._by_name(node)
         values = module.values.get(name, [])
@@ -282,6 +295,16 @@ class Reach:
             known = self._class_of(values, module, {})
             if known is None or not self._method(code, known, attribute):
                 self._by_name(node)
+
+
+def _fields(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a class's body sets, with their values."""
+    for each in node.body:
+        match each:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
 
 
 def _is_super(node: ast.AST) -> bool:
@@ -324,7 +347,8 @@ def meaning(node: ast.AST, module: Module, local: dict[str, str] | None = None) 
 class Locals(ast.NodeVisitor):
     """The references in a piece of code, its local names and its local imports.
 
-    `defaults` are names that parameters default to: they are looked up outside. `assigned` are the
+    `defaults` are the function's decorators and names that parameters default to: they are looked
+    up outside. `assigned` are the
     expressions that local names are set to.
     Annotations are not evaluated, and arguments of the SDK's calls that are bare references are
     handed over, not called.
@@ -338,6 +362,8 @@ class Locals(ast.NodeVisitor):
         self.imports: dict[str, str] = {}
         self._module = code.module
         if isinstance(code.node, Function):
+            called = [d.func if isinstance(d, ast.Call) else d for d in code.node.decorator_list]
+            self.defaults += [each for each in called if chain(each)]
             self._parameters(code.node.args)
             for statement in code.node.body:
                 self.visit(statement)

@@ -156,6 +156,44 @@ def test_a_handler_that_nobody_waits_for_is_found(tmp_path: Path) -> None:
     assert project(tmp_path, waiting.replace("def helper", handler)).findings == []
 
 
+def test_what_makes_a_default_and_what_decorates_is_followed(tmp_path: Path) -> None:
+    orders = """
+    import time
+    from dataclasses import dataclass, field
+    from uuid import uuid4
+
+    def timed(function):
+        def wrapper(*args):
+            print(time.time())
+            return function(*args)
+        return wrapper
+
+    @dataclass
+    class Order:
+        id: str = field(default_factory=lambda: str(uuid4()))
+        lines: list = field(default_factory=list)
+
+    @timed
+    def price(order):
+        return 1
+    """
+    run = "price(Order())"
+    found = project(tmp_path, saga("from orders import Order, price", run), orders=orders)
+    assert [(f.where, f.uses) for f in found.findings] == [
+        ("timed", "time.time"),
+        ("Order.id", "uuid.uuid4"),
+    ]
+
+
+def test_a_validator_is_decorated_by_its_handler(tmp_path: Path) -> None:
+    handler = (
+        "@workflow.update\n    def note(self): ...\n\n"
+        "    @note.validator\n    def check(self): ...\n\n    def helper"
+    )
+    found = project(tmp_path, saga().replace("def helper", handler))
+    assert (found.findings, found.outside) == ([], [])
+
+
 def test_an_overridden_method_is_not_reached_and_one_by_super_is(tmp_path: Path) -> None:
     parent = """
     import time
@@ -238,6 +276,13 @@ def test_every_rule_has_a_seed_and_all_are_named() -> None:
         ("", "self.n = 1; self.items = []; self.items.append(1)"),
         ("", "SEEN = {}; SEEN['x'] = 1"),
         ("", "id = 1; hash = 2; print(id, hash)"),
+        ("", "run = lambda input, open: input.id + open"),
+        ("import asyncio", "q = asyncio.Queue(); q.put_nowait(1); await asyncio.Lock().acquire()"),
+        ("import asyncio", "async with asyncio.timeout(1): pass"),
+        ("from collections import Counter", "c = Counter('ab') - Counter('a'); print(list(c))"),
+        ("import json, re, logging, enum, contextlib, copy", "json.dumps(copy.copy(re.sub))"),
+        ("", "match self.x:\n            case {'input': input}: print(input)"),
+        ("from enum import Enum\nclass Color(Enum):\n    RED = 1", "[each for each in Color]"),
         ("", "workflow.start_activity('x'); workflow.logger.info('x')"),
         ("", "workflow.upsert_memo({}); workflow.set_query_handler('x', print)"),
         ("def tell(): ...", "tell()"),

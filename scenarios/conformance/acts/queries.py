@@ -9,6 +9,7 @@ from harness.drive.session import Drive, Tracked
 from harness.journal.records import Ending, Replay, now
 
 AT_ONCE = 8
+NEVER_BEGUN = "closed before WorkflowTaskStarted"  # of a run that ended while its worker was away
 _REPLAYED = ("/determinism/", "/idempotency/crash", "/audit/replayed")
 
 
@@ -24,6 +25,8 @@ async def query_closed_runs(drive: Drive) -> None:
     runs = [each for each in drive.tracked if any(name in each.workflow_id for name in _REPLAYED)]
     for run, answer in await _query(drive, runs, "closed-state"):
         failed = isinstance(answer, BaseException)
+        if failed and NEVER_BEGUN in str(answer):
+            continue  # there is nothing to replay
         drive.writer.write(
             Replay(
                 **now(),
