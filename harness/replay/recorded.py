@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import History, HistoryEvent
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
 from harness.replay.corpus import Entry
+from harness.replay.events import event_of
 
 _KINDS: Final = frozenset(EventType.keys())
 _PREFIX: Final = "EVENT_TYPE_"
@@ -100,10 +101,9 @@ def _known(event: Mapping[str, Any]) -> bool:
 
 def _messages(given: list[dict[str, Any]]) -> tuple[HistoryEvent, ...]:
     """Events as messages; the SDK's own way, which is slower, knows how they were once written."""
-    whole = {"events": given}
     if all(str(each.get("eventType")).startswith(_PREFIX) for each in given):
-        return tuple(ParseDict(whole, History(), ignore_unknown_fields=True).events)
-    return tuple(WorkflowHistory.from_json("", whole).events)
+        return tuple(map(event_of, given))
+    return tuple(WorkflowHistory.from_json("", {"events": given}).events)
 
 
 def _require_whole(events: tuple[HistoryEvent, ...]) -> None:
