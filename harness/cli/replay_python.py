@@ -13,8 +13,8 @@ from harness.checks.verdict import Verdict
 from harness.cli.replay import as_json as histories_as_json
 from harness.cli.replay import as_text as histories_as_text
 from harness.journal.records import SourceFinding
-from harness.outcome import Outcome, exit_code
-from harness.replay.verdicts import HistoryVerdict
+from harness.outcome import Outcome, exit_code, worst
+from harness.replay.verdicts import HistoryVerdict, worst_of
 from harness.run.replay_python import Judged
 from harness.source.rules import RULES
 from harness.source.sarif import log, result_of, rules_of_source
@@ -26,6 +26,10 @@ _REPLAYED: Final = {
     "not-judged": "The history could not be replayed, so nothing is known of it.",
 }
 _INSTEAD: Final = {rule.id: rule.instead for rule in RULES}
+
+
+def _worst(judged: Judged) -> Outcome:
+    return worst([*(each.outcome for each in judged.static), worst_of(judged.histories)])
 
 
 def code_of(judged: Judged) -> int:
@@ -47,6 +51,7 @@ def as_json(judged: Judged, seconds: float) -> dict[str, Any]:
     """The histories' summary, and beside it what was read and what was varied."""
     return {
         **histories_as_json(judged.histories, seconds),
+        "verdict": str(_worst(judged)),
         "exit_code": code_of(judged),
         "varied": list(judged.varied),
         "notes": list(judged.notes),

@@ -66,7 +66,7 @@ SOUND: Final[Mapping[str, type]] = {
 PERTURBED: Final[Mapping[str, type]] = {
     "hash_seed": _version(lambda: _course(hash("word"))),
     "time_zone": _version(lambda: _course(datetime.fromtimestamp(0).isoformat())),
-    "locale": _version(lambda: _course(locale.getpreferredencoding(False))),
+    "locale": _version(lambda: _course(locale.setlocale(locale.LC_ALL))),
     "variables": _version(lambda: _course(os.environ.get("USER"))),
     "arguments": _version(lambda: _course(len(sys.argv))),
     "folder": _version(lambda: _course(str(Path.cwd()))),

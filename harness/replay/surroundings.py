@@ -30,13 +30,15 @@ VARIED: Final = (
 class Surroundings:
     """How one process is started: `variables` and `arguments` from outside, the rest by itself.
 
-    `cores` 0 means all there are. `backwards` imports the project's modules and replays the
+    `cores` 0 means all there are, and of `locales` the first that the machine has is taken.
+    `backwards` imports the project's modules and replays the
     histories in the reverse order; `away` works in another folder.
     """
 
     name: str
     variables: dict[str, str]
     arguments: tuple[str, ...] = ()
+    locales: tuple[str, ...] = ()
     cores: int = 0
     backwards: bool = False
     away: bool = False
@@ -62,13 +64,15 @@ TABLE: Final = (
             "TZ": "WEST11:30",
             "LC_ALL": "C",
             "LANG": "C",
-            "PYTHONUTF8": "0",
+            # files that the code reads when it is imported are still UTF-8
+            "PYTHONUTF8": "1",
             "PYTHONCOERCECLOCALE": "0",
             "USER": "west",
             "HOSTNAME": "west.example",
             **{f"SURROUNDINGS_{number}": "west" * number for number in range(20)},
         },
         arguments=("--further", "west"),
+        locales=("tr_TR.UTF-8", "de_DE.UTF-8", "fr_FR.UTF-8"),
         backwards=True,
         away=True,
     ),
@@ -87,6 +91,10 @@ def command(around: Surroundings) -> list[str]:
 def enter(around: Surroundings) -> None:
     """Take on what a process can change of itself; before the workflow code is imported."""
     sys.argv[1:] = around.arguments
+    for name in around.locales:
+        with contextlib.suppress(locale.Error):
+            locale.setlocale(locale.LC_ALL, name)
+            break
     if around.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: around.cores])
 

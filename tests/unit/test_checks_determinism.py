@@ -167,5 +167,14 @@ def test_too_few_tasks_or_no_answer_leave_it_open() -> None:
     story = in_the_field()
     story.drop(Operation, name="reported-problems")
     assert story.judge(DET_7).outcome is Outcome.INCONCLUSIVE
+    asked(story, ending=Ending.FAIL, status="UNAVAILABLE")
+    assert "UNAVAILABLE" in story.judge(DET_7).reason
+
+
+def test_a_server_without_the_attribute_is_told_and_judged_by_its_histories() -> None:
+    story = in_the_field()
+    story.drop(Operation, name="reported-problems")
     asked(story, ending=Ending.FAIL, status="INVALID_ARGUMENT")
-    assert "INVALID_ARGUMENT" in story.judge(DET_7).reason
+    verdict = story.judge(DET_7)
+    assert verdict.outcome is Outcome.PASS
+    assert "1 know no such attribute" in verdict.reason

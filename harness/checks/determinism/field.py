@@ -13,6 +13,7 @@ FAILED_TASK: Final = "a workflow task failed for nondeterminism"
 REPORTED: Final = "a run reports problems"
 QUERY: Final = "reported-problems"
 LEAST_TASKS: Final = 10
+_UNKNOWN: Final = "INVALID_ARGUMENT"  # an older server has no such search attribute
 _CAUSE: Final = "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR"
 
 
@@ -21,7 +22,8 @@ def no_nondeterminism_in_the_field(evidence: Evidence) -> Finding:
     state access in workflow logic)".
 
     No recorded history has a workflow task that failed for nondeterminism, and visibility lists no
-    run whose workflow tasks fail again and again (`TemporalReportedProblems`).
+    run whose workflow tasks fail again and again (`TemporalReportedProblems`, where the server
+    has it).
     """
     broken = [*_failed_tasks(evidence), *_reported(evidence)]
     queries = [each for each in evidence.of(Operation) if each.name == QUERY]
@@ -37,17 +39,20 @@ def no_nondeterminism_in_the_field(evidence: Evidence) -> Finding:
         else "",
         "" if queries else "visibility was not asked for reported problems",
     ]
-    unanswered = [each for each in queries if each.ending is not Ending.OK]
+    unknown = [each for each in queries if each.status == _UNKNOWN]
+    unanswered = [each for each in queries if each.ending is not Ending.OK and each not in unknown]
     if unanswered:
         lacks.append(f"visibility did not answer: {unanswered[0].status} {unanswered[0].message}")
     figures = {
         "histories": len(evidence.of(History)),
         "workflow_tasks": tasks,
         "namespaces_asked": len(answered),
+        "namespaces_that_report_nothing": len(unknown),
     }
     kept = (
         f"no workflow task of {figures['histories']} histories failed for nondeterminism, and in "
         f"{len(answered)} namespaces no run reports problems"
+        + (f" ({len(unknown)} know no such attribute)" if unknown else "")
     )
     return conclude((FAILED_TASK, REPORTED), broken, lacks, kept, figures)
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import msgspec
 from temporalio.client import WorkflowHistory
@@ -22,9 +22,12 @@ from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, UnavailableError
 from harness.replay.corpus import Entry
 from harness.replay.digest import digests
 from harness.replay.folder.plan import Line, Plan, Seen, Told
+from harness.replay.frontend.plan import Wanted
 from harness.replay.inprocess import UNKNOWN, Given, Result, replay, type_name, workflows_of
 from harness.replay.recorded import Recorded, Unreadable, read
 from harness.replay.surroundings import BY_NAME, enter, import_backwards, seen
+
+AT_ONCE: Final = 200
 
 
 def main() -> None:
@@ -64,11 +67,13 @@ async def _replay(plan: Plan, out: IO[bytes], elsewhere: str) -> None:
         out.write(msgspec.json.encode(line) + b"\n")
 
     tell(Seen(seen=seen(around, folder)))
-    recorded = _readable(plan, {type_name(each) for each in workflows}, tell)
-    ordered = recorded[::-1] if around.backwards else recorded
-    given = [_given(plan, each) for each in ordered]
-    async for result in replay(given, workflows, settings, plan.passthrough):
-        tell(_told(ordered[result.number], result))
+    types = {type_name(each) for each in workflows}
+    wanted = plan.wanted[::-1] if around.backwards else plan.wanted
+    for first in range(0, len(wanted), AT_ONCE):  # so that a large folder needs little memory
+        recorded = _readable(plan, wanted[first : first + AT_ONCE], types, tell)
+        given = [_given(plan, each) for each in recorded]
+        async for result in replay(given, workflows, settings, plan.passthrough):
+            tell(_told(recorded[result.number], result))
 
 
 def _settings(replayer: str) -> Mapping[str, Any]:
@@ -87,10 +92,12 @@ def _settings(replayer: str) -> Mapping[str, Any]:
         ) from None
 
 
-def _readable(plan: Plan, types: set[str | None], tell: Callable[[Line], None]) -> list[Recorded]:
-    """The histories that can be replayed; what is wrong with the others is told."""
+def _readable(
+    plan: Plan, some: list[Wanted], types: set[str | None], tell: Callable[[Line], None]
+) -> list[Recorded]:
+    """Those histories that can be replayed; what is wrong with the others is told."""
     found = []
-    for wanted in plan.wanted:
+    for wanted in some:
         entry = Entry(
             path=Path(wanted.path), name=wanted.name, tenant=wanted.tenant,
             namespace=wanted.namespace, workflow_id=wanted.workflow_id, run_id=wanted.run_id,
