@@ -22,8 +22,10 @@ from harness.journal.manifest import JOURNAL
 from harness.journal.read import read_segments
 from harness.journal.records import Ending, History, Precedent, Replay, Surroundings, now
 from harness.journal.write import SegmentWriter
+from harness.replay.corpus import Entry
 from harness.replay.digest import digests
 from harness.replay.inprocess import Given, Result, replay, type_name, workflows_of
+from harness.replay.recorded import Unreadable, read
 from harness.replay.sowing import sow, sow_around
 from harness.replay.surroundings import BY_NAME, enter, import_backwards, seen
 
@@ -90,7 +92,12 @@ async def _replay_trial(options: argparse.Namespace) -> None:
         if options.seeds and not options.surroundings:
             async for seed in sow(options.blind):
                 writer.write(seed)
-        mine = _mine(options, trial, workflows)
+        mine = []
+        for one in _mine(options, trial, workflows):
+            if isinstance(one, Precedent) and (why := _unreadable(trial, one)):
+                writer.write(_not_replayed(one, why))
+            else:
+                mine.append(one)
         async for about, result in replayed(trial, mine, workflows):
             for record in _records(options.surroundings, about, result):
                 writer.write(record)
@@ -137,14 +144,37 @@ async def replayed(
 
     def given(about: Recorded) -> Given:
         def parsed() -> WorkflowHistory:
-            return WorkflowHistory.from_json(
-                about.workflow_id, (trial / about.path).read_bytes().decode()
-            )
+            return WorkflowHistory(about.workflow_id, read(_entry(trial, about)).events)
 
         return Given(namespace=about.namespace, history=parsed)
 
     async for result in replay([given(each) for each in recorded], workflows):
         yield recorded[result.number], result
+
+
+def _entry(trial: Path, about: Recorded) -> Entry:
+    return Entry(
+        path=trial / about.path,
+        name=about.path,
+        workflow_id=about.workflow_id,
+        run_id=about.run_id,
+    )
+
+
+def _unreadable(trial: Path, about: Precedent) -> str:
+    """Why a history that somebody kept cannot be replayed; empty if it can."""
+    try:
+        read(_entry(trial, about))
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def _not_replayed(about: Precedent, why: str) -> Replay:
+    return Replay(
+        **now(), mode=about.origin, tenant=about.tenant, workflow_id=about.workflow_id,
+        run_id=about.run_id, ending=Ending.INFO, message=f"{about.path}: {why}",
+    )  # fmt: skip
 
 
 def _records(surroundings: str, about: Recorded, result: Result) -> list[Replay]:

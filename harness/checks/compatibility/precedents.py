@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -72,11 +73,18 @@ def _lacks(precedents: Sequence[Precedent], replays: Sequence[Replay]) -> Iterat
                 "kept": "no kept history was replayed: keep some of each build in a folder, and "
                 "name it in the target file (worker.histories)",
             }[origin]
-    done = {(each.mode, each.run_id) for each in replays}
-    missing = [each for each in precedents if (each.origin, each.run_id) not in done]
+    # a run may have been kept twice: while it was open, and when it was closed
+    done = Counter((each.mode, each.run_id) for each in replays)
+    missing = Counter((each.origin, each.run_id) for each in precedents) - done
     if missing:
-        types = sorted({each.workflow_type or "(unreadable)" for each in missing})
-        yield f"{len(missing)} old histories were not replayed, of types {', '.join(types)}"
+        types = sorted(
+            {
+                each.workflow_type or "(unreadable)"
+                for each in precedents
+                if (each.origin, each.run_id) in missing
+            }
+        )
+        yield f"{missing.total()} old histories were not replayed, of types {', '.join(types)}"
     unknown = [each for each in replays if each.ending is Ending.INFO]
     if unknown:
-        yield f"{len(unknown)} hold what is not compared: {unknown[0].message}"
+        yield f"{len(unknown)} could not be compared: {unknown[0].message}"
