@@ -10,7 +10,8 @@ from typing import Final
 class Group:
     """A worker process of its own, on task queues of its own.
 
-    `service_deadline_ms` is what its worker is told as the total time of a service call. `pdp`
+    `service_deadline_ms` and `pdp_deadline_ms` are what its worker is told as the total time of a
+    service call and of a question to the PDP. `pdp`
     is an address of the PDP of their own: one that goes away, by its name, or a URL. A `tapped`
     one reaches the engine through the tap, where the target allows RPC faults. Groups of one
     `queue` share their task queues. Those of a `rollout` have a Worker Deployment of their own and
@@ -22,6 +23,7 @@ class Group:
 
     name: str
     service_deadline_ms: int = 2000
+    pdp_deadline_ms: int = 1000
     pdp: str = ""
     tapped: bool = False
     queue: str = ""
@@ -48,7 +50,14 @@ GROUPS: Final[dict[str, Group]] = {
         # its worker is killed while services hold their answers, which must not run out before
         Group(name=CRASH, service_deadline_ms=8000, tapped=True, killed=True),
         # the same, for sagas that are compared with others which nothing disturbed
-        Group(name=BOUNDARY, service_deadline_ms=12_000, tapped=True, killed=True, gather_s=7.0),
+        Group(
+            name=BOUNDARY,
+            service_deadline_ms=12_000,
+            pdp_deadline_ms=12_000,
+            tapped=True,
+            killed=True,
+            gather_s=7.0,
+        ),
         # its worker loses single calls, and lives; it waits for services that are slower than the
         # activity's time, so that an attempt goes on beside the next
         # their workers know the PDP by an address that goes away before any request

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.checks.check import Check, Evidence, Finding
-from harness.checks.histories import COMPLETED, FAILED, Run, coverage, ended_runs, runs
+from harness.checks.histories import COMPLETED, FAILED, TIMED_OUT, Run, coverage, ended_runs, runs
 from harness.checks.histories.clauses import Broken, conclude
 from harness.journal.records import (
     Decision,
@@ -120,9 +120,10 @@ def _neighbours(evidence: Evidence) -> tuple[int, list[Broken]]:
     ends = ended_runs(evidence)
     fed = coverage(evidence, "MIT-4").ended
     found = [run for saga in fed for run in ends[saga.tenant, saga.workflow_id]]
-    return len(found), [
+    ends_in_time = [run for run in found if run.closing != TIMED_OUT]
+    return len(ends_in_time), [
         Broken(FITS, f"{run.name}: {run.failure or run.closing}", run.history.path)
-        for run in found
+        for run in ends_in_time
         if run.closing != COMPLETED
     ]
 

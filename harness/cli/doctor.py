@@ -14,7 +14,7 @@ import msgspec
 
 from harness.cli.settle import given_target
 from harness.drive.plan import TenantPlan
-from harness.errors import EXIT_UNAVAILABLE, HarnessError
+from harness.errors import EXIT_UNAVAILABLE, HarnessError, UnavailableError
 from harness.run.prepare import engine_plan
 from harness.target.model import Target
 from harness.tools.cache import cache_folder
@@ -42,7 +42,17 @@ def _text(line: Line) -> str:
 
 
 def _programs(target: Target) -> list[Line]:
-    return [_toxiproxy()] if "worker" in target.links else []
+    return [*([_toxiproxy()] if "worker" in target.links else []), _time_skipping()]
+
+
+def _time_skipping() -> Line:
+    from harness.tools.temporal import find_time_skipping
+
+    what = "server that skips time"
+    try:
+        return _line(what, True, str(find_time_skipping()))
+    except UnavailableError as error:
+        return {**_line(what, False, "needed by DUR-4 alone", str(error)), "optional": True}
 
 
 def _toxiproxy() -> Line:

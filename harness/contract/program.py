@@ -39,8 +39,8 @@ class Behaviour(_Value, frozen=True, kw_only=True):
     The first `fail` requests get 503, the first `lose_answer` are applied and their answer is lost
     (connection closed), `business_failure` is 422, `rejected` 403. The first `delayed` requests
     wait `delay_ms`; if it is 0, all of them. `hold` keeps the answer of the first request
-    back, `before` it is applied or `after`, until the harness releases it (it kills the worker
-    meanwhile).
+    back, `before` it is applied or `after`, or the PDP's to its first question (`asked`), until the
+    harness releases it (it kills the worker meanwhile).
     """
 
     fail: int = 0

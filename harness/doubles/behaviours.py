@@ -29,6 +29,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 class _Script(msgspec.Struct):
     behaviour: Behaviour
     requests: int = 0
+    questions: int = 0
 
     def turn(self) -> Turn:
         behaviour, number = self.behaviour, self.requests
@@ -53,7 +54,7 @@ class Behaviours:
     def register(self, tenant: str, program: SagaProgram) -> None:
         """Take a program's behaviours, and its children's; again: counts begin anew.
 
-        Raises `ValueError` for a `hold` that is neither before nor after.
+        Raises `ValueError` for a `hold` that is none of asked, before, after.
         """
         for number, node in enumerate(program.nodes):
             if isinstance(node, Child):
@@ -64,8 +65,8 @@ class Behaviours:
                 self._keep((*place, COMPENSATION), node.compensation_behaviour)
 
     def _keep(self, place: Place, behaviour: Behaviour) -> None:
-        if behaviour.hold not in ("", "before", "after"):
-            raise ValueError(f"hold: {behaviour.hold!r} is neither 'before' nor 'after', {place}")
+        if behaviour.hold not in ("", "asked", "before", "after"):
+            raise ValueError(f"hold: {behaviour.hold!r} is none of asked, before, after, {place}")
         if behaviour == _DEFAULT:
             self._scripts.pop(place, None)
         else:
@@ -75,3 +76,11 @@ class Behaviours:
         """What the next request of a step meets; None: nothing out of the ordinary."""
         script = self._scripts.get(place)
         return None if script is None else script.turn()
+
+    def holds_question(self, place: Place) -> bool:
+        """Whether the answer to this question of a step is to be held: its first, if any."""
+        script = self._scripts.get(place)
+        if script is None or script.behaviour.hold != "asked":
+            return False
+        script.questions += 1
+        return script.questions == 1

@@ -9,7 +9,7 @@ from harness.doubles.ledger import Place
 from harness.doubles.messages import Held
 
 How = Literal["answer", "drop"]
-Point = Literal["before", "after"]
+Point = Literal["asked", "before", "after"]
 
 
 class Holds:

@@ -55,7 +55,9 @@ class Doubles:
         self._recorder = Recorder(segment)
         behaviours, holds, traffic = Behaviours(), Holds(), Traffic()
         claims, cookies = ClaimsReader(), Cookies(trial_id)
-        self._pdp = Pdp(self._recorder, claims, cookies, deadline_ms=pdp_deadline_ms)
+        self._pdp = Pdp(
+            self._recorder, claims, cookies, behaviours, holds, deadline_ms=pdp_deadline_ms
+        )
         self._services = services = Services(
             self._recorder, claims, Ledger(defects), behaviours, holds, cookies
         )

@@ -37,7 +37,7 @@ class Held(Message, frozen=True, kw_only=True):
     saga_id: str
     step: int
     direction: str
-    point: Literal["before", "after"]
+    point: Literal["asked", "before", "after"]
 
 
 class Release(Message, frozen=True, kw_only=True):

@@ -13,10 +13,13 @@ import msgspec
 
 from harness.contract.pdp_modes import Mode, play_of
 from harness.doubles.authzen import Question, contract_problems, read_question
+from harness.doubles.behaviours import Behaviours
 from harness.doubles.claims import Claims, ClaimsReader
 from harness.doubles.connection import Connection, PeerGone
 from harness.doubles.cookies import Cookies
+from harness.doubles.holds import Holds
 from harness.doubles.http import Request, answer_bytes
+from harness.doubles.ledger import Place
 from harness.doubles.modes import SCRIPTS
 from harness.doubles.recorder import Recorder
 from harness.doubles.scripts import ALLOW, DENY, Asked
@@ -103,15 +106,24 @@ class Pdp:
     """The handlers of the PDP's port (`ask`) and of the host FM-49 redirects to (`bait`)."""
 
     def __init__(
-        self, recorder: Recorder, claims: ClaimsReader, cookies: Cookies, *, deadline_ms: int
+        self,
+        recorder: Recorder,
+        claims: ClaimsReader,
+        cookies: Cookies,
+        behaviours: Behaviours,
+        holds: Holds,
+        *,
+        deadline_ms: int,
     ) -> None:
         self.bait_url = ""
         self._cookies = cookies
         self._recorder = recorder
         self._claims = claims
+        self._behaviours = behaviours
+        self._holds = holds
         self._deadline_s = deadline_ms / 1000
         self._overrides: dict[tuple[str, str, str], bool] = {}
-        self._questions: Counter[tuple[str, str, int, str]] = Counter()
+        self._questions: Counter[Place] = Counter()
 
     def override(self, tenant: str, resource: str, action: str, decision: bool | None) -> None:
         """Decide an action on a resource otherwise for a tenant; None goes back to the rule."""
@@ -137,11 +149,26 @@ class Pdp:
             return self._play(visit, mode)
         if status or visit.question.malformed:
             self._error(visit, status or 400, problem)
+        elif self._behaviours.holds_question(_place(visit.claims)):
+            return self._hold(visit)
         else:
             visit.answer = self._decide(visit.question, visit.claims)
             self._answer(visit, 200, _BODIES[visit.answer])
             visit.record()
         return None
+
+    async def _hold(self, visit: _Visit) -> None:
+        """Decide, and answer when the harness says so, or never."""
+        visit.order()
+        visit.answer = Answer.NONE
+        try:
+            if await self._holds.hold(_place(visit.claims), "asked") == "answer":
+                visit.answer = self._decide(visit.question, visit.claims)
+                self._answer(visit, 200, _BODIES[visit.answer])
+            else:
+                visit.close()
+        finally:
+            visit.record()
 
     def _mode(self, resource: str, claims: Claims) -> Mode | None:
         """The mode that this question is answered in; None: it is decided by policy."""
@@ -150,9 +177,8 @@ class Pdp:
             return None
         number = 1
         if play.counts:
-            place = (claims.tenant, claims.saga_id, claims.step, claims.direction)
-            self._questions[place] += 1
-            number = self._questions[place]
+            self._questions[_place(claims)] += 1
+            number = self._questions[_place(claims)]
         return play.mode if play.answers(claims.direction, number) else None
 
     def bait(self, connection: Connection, request: Request) -> None:
@@ -225,6 +251,10 @@ class Pdp:
             visit.peer_gone()
         finally:
             visit.record()
+
+
+def _place(claims: Claims) -> Place:
+    return claims.tenant, claims.saga_id, claims.step, claims.direction
 
 
 def _addressing(request: Request) -> tuple[int, str]:

@@ -28,7 +28,6 @@ DOUBLES_READY_S = 15.0
 TAP_READY_S = 30.0
 STOPS_WITHIN_S = 10.0
 STARTER = "starter"  # the tap's link for the drive's own calls
-PDP_DEADLINE_MS = 1000
 
 
 class Platform:
@@ -263,7 +262,7 @@ class Platform:
             **({"HARNESS_DEPLOYMENT": version["deployment"]} if version else {}),
             **({"HARNESS_BUILD_ID": version["build_id"]} if version else {}),
             "HARNESS_PDP_URL": self._pdp_url(GROUPS[group].pdp),
-            "HARNESS_PDP_DEADLINE_MS": str(PDP_DEADLINE_MS),
+            "HARNESS_PDP_DEADLINE_MS": str(GROUPS[group].pdp_deadline_ms),
             "HARNESS_SERVICES_URL": self.doubles.services,
             "HARNESS_SERVICE_DEADLINE_MS": str(GROUPS[group].service_deadline_ms),
             "HARNESS_AUDIT_URL": self.doubles.audit,

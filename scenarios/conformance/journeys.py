@@ -99,6 +99,7 @@ def _boundaries(case: Case) -> Iterator[Case]:
             fault = RpcFault(action=action, method=COMPLETED, activity=activity)
             yield replace(case, name=f"{case.name}-{when}-completion-{position}", rpc=(fault,))
             yield _held(case, f"{when}-effect-{position}", position, behaviour=_hold(when))
+        yield _held(case, f"asked-{position}", position, behaviour=_hold("asked"))
     if case is RETURN:
         for when, _ in _HELD_CALLS:
             yield _held(case, f"{when}-undone-0", 0, compensation_behaviour=_hold(when))

@@ -174,6 +174,26 @@ async def test_a_held_call_waits_until_it_is_released(
         assert (first.status, first.sent) == ("UNAVAILABLE", 0)
 
 
+@pytest.mark.parametrize("how", ["forward", "drop"])
+async def test_a_held_answer_is_of_a_call_that_took_place(
+    tapping: Tapping, journal: Path, how: Any
+) -> None:
+    handle = await tapping.started()
+    rule = f"answer-{how}"
+    held = Rule(id=rule, method=SIGNAL, action="hold-answer", keys=[handle.id])
+    await tapping.tap.add([held])
+    sending = asyncio.create_task(handle.signal("held"))
+    assert await tapping.tap.await_bitten([rule], timeout_ms=10_000) == []
+    assert await signals(handle) == ["held"]
+    assert not sending.done()
+    assert await tapping.tap.release(rule, how)
+    await sending  # what was dropped the SDK sends once more, and the engine knows it
+    assert await signals(handle) == ["held"]
+    first, *_ = records(journal, rule)
+    assert (first.engine_status, first.sent) == ("OK", 1)
+    assert first.status == {"forward": "OK", "drop": "UNAVAILABLE"}[how]
+
+
 async def test_only_the_first_call_of_a_key_is_bitten(tapping: Tapping, journal: Path) -> None:
     """Others pass, and so do the same method's calls for another workflow."""
     one, other = await tapping.started(), await tapping.started()

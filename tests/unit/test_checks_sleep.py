@@ -45,7 +45,7 @@ def skipped(story: Story, told: Told) -> None:
     """The history was recorded on the server that skips time: as a file, not as a history."""
     story.runs.remove(told)
     raw = json.dumps({"events": told.events}).encode()
-    path = f"histories/alpha/slept.{told.workflow_id}.json"
+    path = f"skipped/{told.workflow_id}.json"
     story.files[path] = raw
     story.add(
         Operation(

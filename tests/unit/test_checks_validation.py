@@ -160,6 +160,14 @@ def test_an_argument_that_fits_and_is_refused_fails() -> None:
     assert failing(story) == []
 
 
+def test_a_neighbour_that_was_too_slow_is_not_judged() -> None:
+    story = validated()
+    run = story.runs[-1]
+    run.events[-1]["eventType"] = "EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT"
+    assert failing(story) == []
+    assert "2 arguments that fit" in story.judge(MIT_4).reason
+
+
 def test_one_that_no_worker_looked_at_is_not_judged() -> None:
     """Nobody answered its workflow task in time: that says nothing of its argument."""
     story = validated()

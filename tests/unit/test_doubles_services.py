@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from harness.doubles.defects import SLOW_MS, Defect
 from harness.doubles.instruments import Doubles
 from harness.doubles.messages import Addresses
 from harness.errors import DriveError
-from harness.journal.records import AuditEvent, Balance, Decision, Disposition, Effect
+from harness.journal.records import Answer, AuditEvent, Balance, Decision, Disposition, Effect
 from harness.journal.write import SegmentWriter
 
 WAIT_MS = 5000
@@ -373,7 +374,7 @@ async def test_quiet_waits_for_the_end_of_what_is_in_progress(rig: Running) -> N
 
 async def test_wrong_commands_are_refused_with_a_reason(rig: Running) -> None:
     _, client = rig
-    with pytest.raises(DriveError, match="neither 'before' nor 'after'"):
+    with pytest.raises(DriveError, match="none of asked, before, after"):
         await client.register([program(behaviour=Behaviour(hold="later"))])
     with pytest.raises(DriveError, match="is none of"):
         await client._post("/nothing", None, dict)
@@ -410,3 +411,22 @@ async def test_a_step_that_is_to_be_rejected_gets_403_and_nothing_is_applied(rig
     assert [(await worker.call())[0] for _ in range(2)] == [403, 403]
     await client.flush()
     assert [e.disposition for e in worker.effects()] == [Disposition.REFUSED] * 2
+
+
+@pytest.mark.parametrize("how", ["answer", "drop"])
+async def test_the_pdp_s_answer_can_be_held_as_well(rig: Running, how: Any) -> None:
+    """The first question of a step waits; the next one, and the service, do not."""
+    worker, client = rig
+    await client.register([program(behaviour=Behaviour(hold="asked"))])
+    asking = asyncio.create_task(worker.ask())
+    (held,) = await client.held(WAIT_MS)
+    assert held.point == "asked"
+    assert (await worker.ask())["decision"] is True
+    assert (await worker.call())[0] == 200
+    await client.release(held.id, how)
+    (answer,) = await asyncio.gather(asking, return_exceptions=True)
+    assert (how == "answer") == (answer == {"decision": True})
+    await client.flush()
+    decisions = [record for record in worker.records() if isinstance(record, Decision)]
+    said = {"answer": Answer.ALLOW, "drop": Answer.NONE}[how]
+    assert Counter(each.answer for each in decisions) == Counter([Answer.ALLOW, said])

@@ -23,7 +23,10 @@ EFFECTS: Final = "other effects"
 CLAUSES: Final = (END, RESULT, EFFECTS)
 LEAST_BOUNDARIES: Final = 12
 LEAST_KINDS: Final = 3
-_OPENS: Final = ("WORKFLOW_TASK_SCHEDULED", "ACTIVITY_TASK_SCHEDULED", "TIMER_STARTED")
+_OPENS: Final = (
+    *("WORKFLOW_TASK_SCHEDULED", "ACTIVITY_TASK_SCHEDULED", "TIMER_STARTED"),
+    "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ def _stuck(evidence: Evidence, run: Run) -> bool:
     """Whether a run that did not end waits for nothing that can come.
 
     A task that failed is tried for ever; else nothing of it may be open: no workflow task, no
-    activity, no timer.
+    activity, no timer, no child.
     """
     events = evidence.events(run.history)
     if any(event.type == "WORKFLOW_TASK_FAILED" for event in events):
@@ -245,7 +248,11 @@ def _stuck(evidence: Evidence, run: Run) -> bool:
 _CLOSES: Final = (
     *(f"WORKFLOW_TASK_{how}" for how in ("COMPLETED", "FAILED", "TIMED_OUT")),
     *(f"ACTIVITY_TASK_{how}" for how in ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED")),
-    *("TIMER_FIRED", "TIMER_CANCELED"),
+    *("TIMER_FIRED", "TIMER_CANCELED", "START_CHILD_WORKFLOW_EXECUTION_FAILED"),
+    *(
+        f"CHILD_WORKFLOW_EXECUTION_{how}"
+        for how in ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "TERMINATED")
+    ),
 )
 
 

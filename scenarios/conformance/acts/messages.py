@@ -45,7 +45,8 @@ async def tell_on_bad_wires(drive: Drive) -> None:
 async def _tell(drive: Drive, number: int) -> None:
     run = run_of(drive, SUITE, replace(CASE, name=f"{CASE.name}-{number}"), drive.tenants[number])
     ended = asyncio.create_task(drive_case(drive, run))
-    await drive_started(drive, run)
+    if not await _open(drive, run, ended):
+        return
     engine = msgspec.structs.replace(drive.plan.engine, address=drive.tapped_address)
     client: Client = await one_client(engine, run.tenant.namespace, REACHED_WITHIN_S)
     handle = client.get_workflow_handle(run.workflow_id)
@@ -58,10 +59,13 @@ async def _tell(drive: Drive, number: int) -> None:
     await ended
 
 
-async def drive_started(drive: Drive, run: Run) -> None:
-    """Wait until the saga is there to be told something."""
-    while not any(each.workflow_id == run.workflow_id for each in drive.tracked):  # noqa: ASYNC110
+async def _open(drive: Drive, run: Run, ended: asyncio.Task[None]) -> bool:
+    """Wait until the saga is there to be told something; false if it was not started."""
+    while not ended.done():
+        if any(each.workflow_id == run.workflow_id for each in drive.tracked):
+            return True
         await asyncio.sleep(0.02)
+    return False
 
 
 async def _signal(

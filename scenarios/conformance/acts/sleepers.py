@@ -1,7 +1,8 @@
 """Sagas that sleep for months, on a server whose clock jumps to the next timer (DUR-4).
 
-That server and its worker run beside the rest. Its histories are kept and recorded as operations:
-they are no evidence on the engine under test, and nobody exports events from them.
+That server and its worker run beside the rest. Its histories are kept in a folder of their own and
+recorded as operations: they are no evidence on the engine under test, nobody exports events from
+them, and they lack what an engine writes for a replay.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ async def _slept(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any]) -> No
 async def _kept(drive: Drive, run: Run, handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
     """Write the history below the trial's folder; its path and digest."""
     raw = (await handle.fetch_history()).to_json().encode()
-    path = f"histories/{run.tenant.name}/slept.{run.case.name}.json"
+    path = f"skipped/{run.case.name}.json"
     (drive.trial / path).parent.mkdir(exist_ok=True)
     (drive.trial / path).write_bytes(raw)
     return {"path": path, "sha256": hashlib.sha256(raw).hexdigest()}

@@ -36,12 +36,12 @@ TIMEOUTS: Final = {
     "schedule_to_start": 1000,
     "start_to_close": 1000,
     "schedule_to_close": 1200,
-    "heartbeat": 1000,
+    "heartbeat": 2000,
 }
 LONG: Final = timedelta(seconds=30)
 TAKEN_LATER_S: Final = 0.4  # so that schedule-to-close is well before start-to-close
 FIRES_WITHIN_S: Final = 15.0
-BEAT_EVERY_S: Final = 0.3
+BEAT_EVERY_S: Final = 0.2
 DRAGGED: Final = 3
 _ENDED: Final = (
     EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,

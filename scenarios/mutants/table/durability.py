@@ -218,7 +218,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A saga that slept while its worker was restarted does not know of its timer.",
         breakage=broken_worker("timers-lost-in-the-restart"),
         cases=("asleep-*", "awake"),
-        parameters={"horizon_s": 25},
+        parameters={"horizon_s": 32},
         collateral={
             "INV-DET-4": "a replay that lacks the timer fails its workflow task",
             "INV-DET-7": "it is nondeterminism in the field, too",

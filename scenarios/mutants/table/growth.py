@@ -16,8 +16,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="events",
         defect="A saga keeps a diary in its history, fifty events at every step.",
         breakage=broken_worker("notes-at-every-step"),
-        cases=("long",),
-        parameters={"history_events_most": 300},
+        cases=("cut-in-two",),
+        parameters={"history_events_most": 40},
     ),
     Mutant(
         name="records-add-up",
@@ -25,8 +25,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="bytes",
         defect="Each activity answers with the whole business record, and they add up.",
         breakage=broken_worker("record-kept"),
-        cases=("long",),
-        parameters={"history_bytes_most": 500_000},
+        cases=("cut-in-two",),
+        parameters={"history_bytes_most": 50_000},
         collateral=_A_RECORD,
     ),
     Mutant(
@@ -62,6 +62,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="Each call of a service is wrapped in a workflow of its own.",
         breakage=broken_worker("child-for-each-step"),
         cases=("long",),
-        parameters={"short_run_ms": 10_000},
+        parameters={"short_run_ms": 60_000},
     ),
 )

@@ -22,7 +22,7 @@ use temporalio_common::worker::{
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
-use tonic::Request;
+use tonic::{Code, Request};
 
 type Whatever = Box<dyn Error>;
 
@@ -153,10 +153,12 @@ async fn is_polled(
         ..Default::default()
     };
     let mut engine = connection.workflow_service();
-    let answer = engine
-        .describe_task_queue(Request::new(question))
-        .await?
-        .into_inner();
+    let answer = match engine.describe_task_queue(Request::new(question)).await {
+        Ok(answer) => answer.into_inner(),
+        // who polls cannot be asked everywhere: then that we do is all that can be known
+        Err(status) if status.code() == Code::Unimplemented => return Ok(true),
+        Err(status) => return Err(status.into()),
+    };
     Ok(answer
         .pollers
         .iter()
