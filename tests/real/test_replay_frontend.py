@@ -6,6 +6,7 @@ The worker is the SDK's own, and knows nothing of it: everything goes over the w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import uuid
@@ -22,13 +23,17 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from harness.outcome import Outcome
+from harness.platform.child import Children
+from harness.platform.registry import Registry
 from harness.replay.corpus import Entry
 from harness.replay.frontend.matching import Matching
+from harness.replay.frontend.plan import Plan, Wanted
 from harness.replay.frontend.play import COLD, WARM, WHOLE, Patience, Player
 from harness.replay.frontend.server import Frontend
 from harness.replay.recorded import Recorded as History
 from harness.replay.recorded import read
 from harness.replay.verdicts import HistoryVerdict
+from harness.run.replay_wire import Build, replay_over_wire
 from harness.tools.temporal import find_temporal
 from tests.real import replayed_rich as rich
 from tests.real.commands import ROOT, Place
@@ -701,3 +706,42 @@ def test_a_worker_that_hangs_in_one_task_is_told_and_the_rest_goes_on(
     assert hanging[0] == outcome
     assert told in hanging[1]
     assert {e["outcome"] for e in done.told["verdicts"] if e["file"] != "hanging.json"} == {"pass"}
+
+
+# --- a trial's histories, as a conformance run has them judged
+
+
+ONE_TENANT = """
+import json
+(tenants,) = [json.loads(os.environ["HARNESS_TENANTS"])]
+assert len({each["tenant"] for each in tenants}) == 1, tenants
+
+async def all_queues():
+    queues = ((each["task_queue"], each["namespace"]) for each in tenants)
+    await asyncio.gather(*(serve(queue=queue, namespace=name) for queue, name in queues))
+
+asyncio.run(all_queues())
+"""
+
+
+async def test_tenants_that_need_a_process_each_get_one(tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(PREFIX + ONE_TENANT)
+    out = tmp_path / "verdicts.jsonl"
+    wanted = []
+    for number, tenant in enumerate(("alpha", "beta", "beta")):
+        path = tmp_path / f"{number}.json"
+        events = begun_with(a=1).activity().timer().completed({"done": True}).events
+        path.write_text(json.dumps({"events": events}).replace("sagas", f"sagas-{number}"))
+        about = {"tenant": tenant, "namespace": f"{tenant}-prod"}
+        wanted.append(Wanted(path=str(path), name=path.name, **about))
+    plan = Plan(
+        wanted=wanted, modes=list(MODES), namespace="default", at_once=4, ready_within_s=20,
+        task_within_s=20, out=str(out),
+    )  # fmt: skip
+    build = Build(command=[sys.executable, str(worker)], tenants_apart=True)
+    with contextlib.closing(Registry(tmp_path / "running")) as registry:
+        async with Children(registry, tmp_path) as children:
+            summary = await replay_over_wire(children, tmp_path, plan, build)
+    verdicts = [json.loads(line) for line in out.read_text().splitlines()]
+    assert (summary.histories, [each["outcome"] for each in verdicts]) == (3, ["pass"] * 6)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LONG_POLL_S: Final = 50.0
-SETTLED_S: Final = 5.0
+SETTLED_S: Final = 10.0
 ROUNDS: Final = 12  # of the loop, within which a player compares an answer and offers what is next
 Queue = tuple[str, str]  # namespace, name of the task queue
 
