@@ -20,6 +20,11 @@ PATIENCE_S = 300.0
 
 pytestmark = pytest.mark.languages
 
+# what only Python's code can be asked: it is listed, neither passed nor failed
+ONLY_PYTHON = {
+    "INV-PDP-13", "INV-DET-3", "INV-DET-5", "INV-DET-6", "INV-DET-8", "INV-VER-2", "INV-VER-3",
+}  # fmt: skip
+
 # what is broken in the worker, and what must fail for it
 SEEDED = {
     "any-context": ("INV-PDP-3", "INV-PDP-8"),
@@ -65,17 +70,17 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any]]
 
 def test_the_whole_core_profile_passes_on_it(core: tuple[int, dict[str, Any]]) -> None:
     code, told = core
-    assert {id_: outcome for id_, outcome in outcomes(told).items() if outcome != "pass"} == {}
+    others = {id_: outcome for id_, outcome in outcomes(told).items() if outcome != "pass"}
+    assert others == dict.fromkeys(ONLY_PYTHON, "not applicable")
     assert code == 0
 
 
 def seeded(defect: str, folder: Path) -> Path:
     """The target with the build that has defects, and this one chosen."""
     target = msgspec.yaml.decode(TARGET.read_bytes())
-    folder_of = TARGET.parent
-    target["worker"] = {
+    target["worker"] |= {
         "command": ["rust/start", "worker-seeded"],
-        "cwd": str(folder_of),
+        "cwd": str(TARGET.parent),
         "env": {"SEEDED_DEFECT": defect},
     }
     target["exporter"]["cwd"] = str(ROOT)

@@ -2,6 +2,7 @@
 
 mod activities;
 mod call;
+mod engine;
 mod failure;
 mod http;
 mod members;

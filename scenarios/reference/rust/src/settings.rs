@@ -19,7 +19,7 @@ pub struct Settings {
 pub struct Engine {
     pub address: String,
     pub tls: Option<Tls>,
-    pub token: Option<String>,
+    pub token_file: Option<String>,
 }
 
 pub struct Tls {
@@ -45,8 +45,7 @@ impl Settings {
             engine: Engine {
                 address: need("TEMPORAL_ADDRESS")?,
                 tls: tls()?,
-                token: file("TEMPORAL_TOKEN_FILE")?
-                    .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()),
+                token_file: optional("TEMPORAL_TOKEN_FILE")?,
             },
             tenants: serde_json::from_str(&need("HARNESS_TENANTS")?)
                 .map_err(|error| format!("HARNESS_TENANTS: {error}"))?,

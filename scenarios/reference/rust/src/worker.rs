@@ -1,18 +1,17 @@
 //! The process: one SDK worker for each tenant, the readiness line, and the end on SIGTERM.
 
 use crate::activities::Steps;
+use crate::engine::{connect, keep_token};
 use crate::pdp::Pdp;
 use crate::saga::ReferenceSaga;
 use crate::service::Services;
-use crate::settings::{Deployment, Engine, Settings, Tenant};
-use futures::future::try_join_all;
+use crate::settings::{Deployment, Settings, Tenant};
+use futures::future::{join_all, try_join_all};
 use serde_json::json;
 use std::error::Error;
 use std::io::Write;
 use std::time::Duration;
-use temporalio_client::{
-    Client, ClientOptions, ClientTlsOptions, Connection, ConnectionOptions, TlsOptions,
-};
+use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::enums::v1::TaskQueueType;
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQueueRequest;
@@ -35,9 +34,17 @@ pub async fn run(settings: Settings) -> Result<(), Whatever> {
     let mut terminate = signal(SignalKind::terminate())?;
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let identity = format!("rust-{}", std::process::id());
-    let connection = connect(&settings.engine, &identity).await?;
+    // one for each tenant: none waits behind another's bytes
+    let connected = settings
+        .tenants
+        .iter()
+        .map(|_| connect(&settings.engine, &identity));
+    let connections = tokio::select! {
+        all = try_join_all(connected) => all?,
+        _ = terminate.recv() => return Ok(()),
+    };
     let mut workers = Vec::new();
-    for tenant in &settings.tenants {
+    for (tenant, connection) in settings.tenants.iter().zip(&connections) {
         let client = Client::new(
             connection.clone(),
             ClientOptions::new(&tenant.namespace).build(),
@@ -49,8 +56,9 @@ pub async fn run(settings: Settings) -> Result<(), Whatever> {
         let polled = settings
             .tenants
             .iter()
-            .map(|tenant| polls(&connection, tenant, &identity));
-        try_join_all(polled).await?;
+            .zip(&connections)
+            .map(|(tenant, connection)| polls(connection, tenant, &identity));
+        join_all(polled).await;
         say_ready()?;
         terminate.recv().await;
         stops.iter().for_each(|stop| stop());
@@ -60,39 +68,9 @@ pub async fn run(settings: Settings) -> Result<(), Whatever> {
     tokio::select! {
         ended = try_join_all(workers.iter_mut().map(Worker::run)) => ended.map(drop)?,
         given_up = polling => given_up?,
+        () = keep_token(&settings.engine, &connections) => {}
     }
     Ok(())
-}
-
-async fn connect(engine: &Engine, identity: &str) -> Result<Connection, Whatever> {
-    let scheme = if engine.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let target = url::Url::parse(&format!("{scheme}://{}", engine.address))?;
-    let tls = engine.tls.as_ref().map(|tls| {
-        let client = tls.identity.as_ref().map(|(certificate, key)| {
-            ClientTlsOptions::builder()
-                .client_cert(certificate.clone())
-                .client_private_key(key.clone())
-                .build()
-        });
-        TlsOptions::builder()
-            .server_root_ca_cert(tls.ca.clone())
-            .maybe_domain(tls.server_name.clone())
-            .maybe_client_tls_options(client)
-            .build()
-    });
-    // as a plain header: the SDK's own API key would ask for TLS
-    let token = engine.token.as_ref();
-    let headers = token.map(|token| [("authorization".into(), format!("Bearer {token}"))].into());
-    let options = ConnectionOptions::new(target)
-        .identity(identity)
-        .maybe_tls_options(tls)
-        .maybe_headers(headers)
-        .build();
-    Ok(Connection::connect(options).await?)
 }
 
 fn options(settings: &Settings, tenant: &Tenant) -> Result<WorkerOptions, Whatever> {
@@ -128,21 +106,21 @@ fn version(deployment: &Deployment) -> WorkerDeploymentOptions {
 }
 
 /// Wait until the engine sees this process poll the tenant's queue for both kinds of tasks.
-async fn polls(connection: &Connection, tenant: &Tenant, identity: &str) -> Result<(), Whatever> {
+async fn polls(connection: &Connection, tenant: &Tenant, identity: &str) {
     for kind in [TaskQueueType::Workflow, TaskQueueType::Activity] {
-        while !is_polled(connection, tenant, identity, kind).await? {
+        while !is_polled(connection, tenant, identity, kind).await {
             sleep(POLLING_CHECK).await;
         }
     }
-    Ok(())
 }
 
+/// No answer is no yes.
 async fn is_polled(
     connection: &Connection,
     tenant: &Tenant,
     identity: &str,
     kind: TaskQueueType,
-) -> Result<bool, Whatever> {
+) -> bool {
     let question = DescribeTaskQueueRequest {
         namespace: tenant.namespace.clone(),
         task_queue: Some(TaskQueue {
@@ -153,16 +131,14 @@ async fn is_polled(
         ..Default::default()
     };
     let mut engine = connection.workflow_service();
-    let answer = match engine.describe_task_queue(Request::new(question)).await {
-        Ok(answer) => answer.into_inner(),
+    match engine.describe_task_queue(Request::new(question)).await {
+        Ok(answer) => {
+            let pollers = answer.into_inner().pollers;
+            pollers.iter().any(|poller| poller.identity == identity)
+        }
         // who polls cannot be asked everywhere: then that we do is all that can be known
-        Err(status) if status.code() == Code::Unimplemented => return Ok(true),
-        Err(status) => return Err(status.into()),
-    };
-    Ok(answer
-        .pollers
-        .iter()
-        .any(|poller| poller.identity == identity))
+        Err(status) => status.code() == Code::Unimplemented,
+    }
 }
 
 fn say_ready() -> Result<(), Whatever> {
