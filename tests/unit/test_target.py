@@ -675,3 +675,9 @@ def outcome(path: Path) -> tuple[str, ...]:
 def test_any_text_is_a_document_or_its_problems(text: str) -> None:
     document = parse(text)
     assert document.problems or () in document.lines
+
+
+def test_the_target_file_of_the_rust_worker_fits() -> None:
+    folder = Path(__file__).parents[2] / "scenarios" / "reference"
+    target = read_target(folder / "rust.yaml")
+    assert (target.worker.language, target.worker.cwd) == ("rust", str(folder))
