@@ -9,6 +9,8 @@ from typing import Any, Final
 from harness.checks.check import Check, Evidence, Finding
 from harness.checks.histories import COMPLETED, FAILED, TIMED_OUT, Run, coverage, ended_runs, runs
 from harness.checks.histories.clauses import Broken, conclude
+from harness.checks.histories.run import forced
+from harness.journal.read import HistoryEvent
 from harness.journal.records import (
     Decision,
     Effect,
@@ -91,8 +93,13 @@ def _touched(evidence: Evidence) -> Counter[tuple[str, str]]:
 
 def _looked_at(evidence: Evidence, run: Run) -> bool:
     """Whether a worker has answered a workflow task of it; else nobody has judged its argument."""
-    answered = ("WORKFLOW_TASK_COMPLETED", "WORKFLOW_TASK_FAILED")
-    return any(event.type in answered for event in evidence.events(run.history))
+    events = evidence.events(run.history)
+    return any(event.type == "WORKFLOW_TASK_COMPLETED" or _by_code(event) for event in events)
+
+
+def _by_code(event: HistoryEvent) -> bool:
+    """Whether a workflow task failed, and not for the engine's own reasons."""
+    return event.type == "WORKFLOW_TASK_FAILED" and not forced(event.attributes)
 
 
 def _misfit(evidence: Evidence, op: Operation, found: list[Run], touched: int) -> Iterator[Broken]:
@@ -101,7 +108,7 @@ def _misfit(evidence: Evidence, op: Operation, found: list[Run], touched: int) -
     what = f"{first.name}, given {op.args.get('argument', '')}:"
     refused = [run for run in found if run.closing == FAILED and run.failure == REFUSED_AS]
     events = [event for run in found for event in evidence.events(run.history)]
-    failed_tasks = sum(event.type == "WORKFLOW_TASK_FAILED" for event in events)
+    failed_tasks = sum(map(_by_code, events))
     if failed_tasks:
         yield Broken(AGAIN, f"{what} {failed_tasks} workflow tasks failed", path)
     elif len(refused) < len(found):

@@ -118,6 +118,19 @@ def test_one_that_was_still_at_work_when_its_time_was_over_is_unclear(open_: str
     assert "worked still" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("cause", "expected"), [("FORCE_CLOSE_COMMAND", []), ("UNSPECIFIED", ["another end"])]
+)
+def test_a_task_that_the_engine_cut_off_was_at_work(cause: str, expected: list[str]) -> None:
+    """When the time of its run was over; one that failed by its code is tried for ever."""
+    story = disturbed()
+    run = run_of(story, "killed-3")
+    last = run.events.pop()
+    story.event(run, "WORKFLOW_TASK_FAILED", cause=f"WORKFLOW_TASK_FAILED_CAUSE_{cause}")
+    run.events.append({**last, "eventType": "EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT"})
+    assert failing(story.judge(DUR_1)) == expected
+
+
 def _says(run: Told, signals: list[str], reference: str = "x") -> None:
     """What a run completes with."""
     steps = [{"step": 0, "result": {"reference": reference, "applied": 1}}]

@@ -13,6 +13,7 @@ from harness.checks.check import (
     inconclusive,
     passed,
 )
+from harness.checks.histories.run import forced
 from harness.contract.program import WORKFLOW_TYPE
 from harness.journal.records import Ending, History, Operation, Process, Replay
 
@@ -141,19 +142,8 @@ def _failed_tasks(evidence: Evidence) -> list[Witness]:
         for history in evidence.of(History)
         if history.workflow_type == WORKFLOW_TYPE  # not the harness's own probes
         for event in evidence.events(history)
-        if event.type == "WORKFLOW_TASK_FAILED" and not _forced(event.attributes)
+        if event.type == "WORKFLOW_TASK_FAILED" and not forced(event.attributes)
     ]
-
-
-def _forced(attributes: dict[str, object]) -> bool:
-    """A task that failed for the server's reasons or by a reset says nothing about the code."""
-    return attributes.get("cause") in (
-        "WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW",
-        "WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND",
-        "WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND",
-        "WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE",
-        "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED",
-    )
 
 
 PHASE = {"COMPLETED": "completed", "FAILED": "failed", "CANCELED": "cancelled"}

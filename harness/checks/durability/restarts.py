@@ -13,7 +13,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import TIMED_OUT, Run, Saga, coverage, runs, wall_ns
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, requests
-from harness.checks.histories.run import payload
+from harness.checks.histories.run import forced, payload
 from harness.journal.read import HistoryEvent
 from harness.journal.records import Process
 
@@ -239,8 +239,9 @@ def _stuck(evidence: Evidence, run: Run) -> bool:
     activity, no timer, no child.
     """
     events = evidence.events(run.history)
-    if any(event.type == "WORKFLOW_TASK_FAILED" for event in events):
-        return True
+    failed = [event for event in events if event.type == "WORKFLOW_TASK_FAILED"]
+    if failed:  # by its code, or for it was at work when its time was over
+        return not all(forced(event.attributes) for event in failed)
     opened = sum(event.type in _OPENS for event in events)
     return opened == sum(event.type in _CLOSES for event in events)
 

@@ -11,6 +11,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import Run, Saga, coverage, ended_runs, wall_ns
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import requests
+from harness.checks.histories.run import forced
 from harness.journal.read import HistoryEvent, decode_events
 from harness.journal.records import Ending, Operation, Process
 
@@ -185,7 +186,7 @@ def _asleep(
     types = [event.type for event in events]
     if types[-1] == _OVER:
         return
-    if "WORKFLOW_TASK_FAILED" in types:
+    if any(e.type == "WORKFLOW_TASK_FAILED" and not forced(e.attributes) for e in events):
         yield Broken(NOT_WOKEN, f"{saga.name}: its workflow task fails", path)
     elif any(due_ns + skew_ns < wall_ns(events[-1].time) for due_ns in _pending(events)):
         yield Broken(NOT_WOKEN, f"{saga.name}: its timer has not fired", path)

@@ -208,6 +208,17 @@ def _failure_detail(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return _object(payload(info.get("details")))
 
 
+def forced(attributes: Mapping[str, Any]) -> bool:
+    """A task that failed for the server's reasons or by a reset says nothing about the code."""
+    return attributes.get("cause") in (
+        "WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW",
+        "WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND",
+        "WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND",
+        "WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE",
+        "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED",
+    )
+
+
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
