@@ -24,8 +24,9 @@ from harness.replay.frontend.matching import (
     WorkerGone,
     WorkerStuck,
 )
+from harness.replay.frontend.served import Served
 from harness.replay.frontend.server import _mapped_back
-from harness.replay.frontend.tasks import Served, Task, evenly
+from harness.replay.frontend.tasks import Task, evenly
 from harness.replay.verdicts import HistoryVerdict
 
 QUEUE = ("alpha", "sagas")

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from harness.outcome import Outcome
 from harness.replay.corpus import Entry
+from harness.replay.frontend.course import Patience
 from harness.replay.frontend.matching import Matching, WorkerGone, WorkerStuck
 from harness.replay.frontend.plan import News, Plan
-from harness.replay.frontend.play import COLD, Patience, Player
+from harness.replay.frontend.play import COLD, Player
 from harness.replay.recorded import Recorded, Unreadable, read
 from harness.replay.verdicts import HistoryVerdict
 

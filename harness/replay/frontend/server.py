@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import NamespaceState, TaskQueueKind
 from temporalio.api.taskqueue.v1 import PollerInfo
 
 from harness.replay.frontend.matching import Matching, Offer
-from harness.replay.frontend.tasks import field
+from harness.replay.frontend.served import field
 
 VERSION: Final = "1.32.0"  # of the server that is played
 _OPTIONS: Final = (

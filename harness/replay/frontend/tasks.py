@@ -17,8 +17,6 @@ from harness.replay.frontend.table import COMMAND, EVENTS, UNKNOWN
 _UPDATES: Final = frozenset(
     {"WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "WORKFLOW_EXECUTION_UPDATE_COMPLETED"}
 )
-_HISTORY_OF_POLL: Final = 8  # field numbers of `history`
-_HISTORY_OF_GET: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,38 +162,6 @@ class Resumed:
 
     events: tuple[HistoryEvent, ...]
     task: Task
-
-
-class Served:
-    """A history's events as bytes, so that any part of it is joined and not built anew."""
-
-    def __init__(self, events: Sequence[HistoryEvent]) -> None:
-        self._events = [field(1, event.SerializeToString()) for event in events]
-
-    def of_poll(self, first_id: int, last_id: int) -> bytes:
-        """The history from one event to another as a field of a poll's answer."""
-        return field(_HISTORY_OF_POLL, self._part(first_id, last_id))
-
-    def of_get(self, last_id: int) -> bytes:
-        """The history up to an event as a field of the answer to a worker that asks for it."""
-        return field(_HISTORY_OF_GET, self._part(1, last_id))
-
-    def _part(self, first_id: int, last_id: int) -> bytes:
-        return b"".join(self._events[first_id - 1 : last_id])
-
-
-def field(number: int, raw: bytes) -> bytes:
-    """A length-delimited field of a message."""
-    return bytes([number << 3 | 2]) + _varint(len(raw)) + raw
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
 
 
 def evenly(tasks: Sequence[Task], most: int) -> list[Task]:
