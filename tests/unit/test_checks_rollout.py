@@ -18,6 +18,7 @@ from tests.unit.journals import Story, Told, payloads
 
 BY_ID = {check.id: check for check in CHECKS}
 OLD, NEW = "1.0.0", "1.1.0"
+PROBES = ("prom", "sett")
 PARAMETERS = {"ramp_significance": 0.001, "ramp_resolution": 0.25, "version_spread_s": 1.0}
 
 
@@ -51,14 +52,13 @@ class Rollout(Story):
         self.task(run, build_id)
         return run
 
-    def task(self, run: Told, build_id: str) -> None:
+    def task(self, run: Told, build_id: str, **attributes: Any) -> None:
         """A workflow task, and an activity of the same worker."""
         version = {"deploymentVersion": {"deploymentName": "d", "buildId": build_id}}
         versioned = {**version, "versioningBehavior": "VERSIONING_BEHAVIOR_PINNED"}
         identity = f"worker of {build_id}"
-        self.event(
-            run, "WORKFLOW_TASK_COMPLETED", identity=identity, **(versioned if build_id else {})
-        )
+        attributes |= versioned if build_id else {}
+        self.event(run, "WORKFLOW_TASK_COMPLETED", identity=identity, **attributes)
         self.event(run, "ACTIVITY_TASK_STARTED", identity=identity)
 
     def ended(self, run: Told, status: str = "COMPLETED") -> None:
@@ -220,6 +220,29 @@ def test_workers_that_were_told_no_version_are_not_judged() -> None:
     story = rollout(promoted="")
     story.add(Part(**story.at(), subject=Subject.WORKER, ours=True, name="python", version="sdk"))
     assert clauses(story, "INV-VER-1") == ["inconclusive"]
+
+
+@pytest.mark.parametrize(
+    ("assertion_id", "defect"),
+    [
+        ("CMP-1", {"old_goes_on_with": ""}),
+        ("ROL-1", {"old_goes_on_with": ""}),
+        ("ROL-2", {"promoted": ""}),
+        ("ROL-4", {"flying_ends": ""}),
+    ],
+)
+def test_on_a_starved_machine_a_run_that_does_not_end_says_nothing(
+    assertion_id: str, defect: dict[str, Any]
+) -> None:
+    story = rollout(**defect)
+    slow = next(run for run in story.runs if run.workflow_id.endswith("moved-0"))
+    scheduled = story.event(slow, "WORKFLOW_TASK_SCHEDULED")
+    story.passes(11_000)
+    story.task(slow, OLD, scheduledEventId=scheduled["eventId"])
+    for run in story.runs:  # no version at all took those
+        if not defect.get("promoted", "x") and run.workflow_id.split("/")[-1][:4] in PROBES:
+            run.events = run.events[:1]
+    assert clauses(story, assertion_id) == ["inconclusive"]
 
 
 def test_patch_markers_are_versions_too() -> None:

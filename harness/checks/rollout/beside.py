@@ -37,7 +37,8 @@ def versions_work_side_by_side(evidence: Evidence) -> Finding:
     ]
     waited = [run for run in old if run.told_ns]
     broken = list(_taken(told, old))
-    if first_new_ns and waited and not any(run.goes_on for run in old):
+    stands = first_new_ns and waited and not any(run.goes_on for run in old)
+    if stands and not told.starved:
         broken.append(
             Broken(ALONE, f"{told.old} took no task of its {len(waited)} runs that were to go on")
         )
@@ -48,6 +49,7 @@ def versions_work_side_by_side(evidence: Evidence) -> Finding:
         [
             told.lacks,
             "" if first_new_ns else f"{told.new} took no task",
+            told.starved if stands else "",
             ""
             if broken or len(later) >= LEAST
             else f"{told.old} took {len(later)} tasks beside it",

@@ -44,11 +44,12 @@ def old_runs_keep_their_version(evidence: Evidence) -> Finding:
         *(
             Broken(UNFINISHED, f"{run.workflow_id}: {run.status or 'still open'}", run.path)
             for run in old
-            if run.told_ns and run.status not in ENDED_WELL
+            if run.told_ns and run.status not in ENDED_WELL and not told.starved
         ),
     ]
     lacks = [
         told.lacks,
+        told.starved if any(run.told_ns and not run.status for run in old) else "",
         ""
         if broken or len(went_on) >= LEAST
         else f"{len(went_on)} runs of the old version went on after the next was promoted, "

@@ -40,8 +40,8 @@ def new_runs_use_the_new_version(evidence: Evidence) -> Finding:
     early = [run for run in told.landing(told.new, 0, *phases) if run not in judged]
     return conclude(
         [NOT_NEW],
-        _elsewhere(judged, told.new, NOT_NEW),
-        [told.lacks, _few(judged)],
+        _elsewhere(told, judged, told.new, NOT_NEW),
+        [told.lacks, _few(judged), _unbegun(told, judged)],
         f"all {len(judged)} runs that were started after {told.new} was promoted began on it",
         {
             "new": told.new,
@@ -65,11 +65,11 @@ def rollback_reverts(evidence: Evidence) -> Finding:
     flying = told.of("flying")
     went_on = [run for run in flying if run.goes_on and run.landed_on == told.new]
     broken = [
-        *_elsewhere(back, told.old, NOT_BACK),
+        *_elsewhere(told, back, told.old, NOT_BACK),
         *(
             Broken(STRANDED, f"{run.workflow_id} on {run.landed_on}: still open", run.path)
             for run in flying
-            if run.told_ns and not run.status
+            if run.told_ns and not run.status and not told.starved
         ),
         *(
             Broken(FAILED, f"{run.workflow_id}: {run.status}", run.path)
@@ -84,6 +84,8 @@ def rollback_reverts(evidence: Evidence) -> Finding:
             told.lacks,
             "" if told.step("set-current", "rollback") else "nothing was rolled back",
             _few(back),
+            _unbegun(told, back),
+            told.starved if any(run.told_ns and not run.status for run in flying) else "",
             ""
             if broken or len(went_on) >= LEAST_IN_FLIGHT
             else f"{len(went_on)} runs were in flight on {told.new} and went on",
@@ -182,7 +184,7 @@ def noticed(n: int, share: float, significance: float) -> tuple[float, float]:
     return max(below, default=-1.0), min(above, default=2.0)
 
 
-def _elsewhere(runs: list[Rolled], build_id: str, clause: str) -> list[Broken]:
+def _elsewhere(story: Story, runs: list[Rolled], build_id: str, clause: str) -> list[Broken]:
     return [
         Broken(
             clause,
@@ -190,8 +192,12 @@ def _elsewhere(runs: list[Rolled], build_id: str, clause: str) -> list[Broken]:
             run.path,
         )
         for run in runs
-        if run.landed_on != build_id
+        if run.landed_on != build_id and not (story.starved and not run.landed_on)
     ]
+
+
+def _unbegun(told: Story, runs: list[Rolled]) -> str:
+    return told.starved if any(not run.landed_on for run in runs) else ""
 
 
 def _few(runs: list[Rolled]) -> str:

@@ -20,6 +20,7 @@ from harness.journal.records import Ending, History, Operation
 
 SUITE: Final = "rollout"
 UNVERSIONED: Final = "no version"
+SLOW_S: Final = 10.0
 READS: Final = (Operation, History)
 
 
@@ -84,13 +85,17 @@ class Rolled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The rollout. `old` and `new` are the two build ids, empty if there was none."""
+    """The rollout. `old` and `new` are the two build ids, empty if there was none.
+
+    `slowest_task_s` is the longest that one of its workflow tasks took, its wait included.
+    """
 
     old: str
     new: str
     steps: tuple[Operation, ...]
     looks: tuple[Operation, ...]
     runs: tuple[Rolled, ...]
+    slowest_task_s: float = 0.0
 
     def of(self, *phases: str) -> list[Rolled]:
         """The runs that were started in these phases."""
@@ -120,6 +125,13 @@ class Story:
             op = failed[0]
             return f"{op.name} ({op.args['phase']}): {op.status} {op.message}".strip()
         return ""
+
+    @property
+    def starved(self) -> str:
+        """Why a run that did not end says nothing; empty where engine and workers were quick."""
+        if self.slowest_task_s <= SLOW_S:
+            return ""
+        return f"workflow tasks took up to {self.slowest_task_s:.0f} s: the machine was too slow"
 
     def spans(self, build_id: str, spread_ns: int) -> list[tuple[int, int, str]]:
         """The times in which new runs must land on a build: (from, until, phase), monotonic."""
@@ -162,7 +174,25 @@ def story(evidence: Evidence) -> Story:
         steps=steps,
         looks=tuple(op for op in ops if op.name == "look" and op.ending is Ending.OK),
         runs=tuple(_rolled(evidence, ops)),
+        slowest_task_s=_slowest_task_s(evidence, {op.workflow_id for op in ops}),
     )
+
+
+def _slowest_task_s(evidence: Evidence, ids: set[str]) -> float:
+    """Of the workflow tasks that were completed, from being scheduled on."""
+    slowest_ns = 0
+    for history in evidence.of(History):
+        if history.workflow_id not in ids:
+            continue
+        scheduled: dict[str, int] = {}
+        for event in evidence.events(history):
+            if event.type == "WORKFLOW_TASK_SCHEDULED":
+                scheduled[str(event.id)] = wall_ns(event.time)
+            elif event.type == "WORKFLOW_TASK_COMPLETED":
+                since_ns = scheduled.get(str(event.attributes.get("scheduledEventId")))
+                if since_ns:
+                    slowest_ns = max(slowest_ns, wall_ns(event.time) - since_ns)
+    return slowest_ns / 1e9
 
 
 def _rolled(evidence: Evidence, ops: Sequence[Operation]) -> Iterator[Rolled]:

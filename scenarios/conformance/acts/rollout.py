@@ -20,7 +20,7 @@ from typing import Any, Final
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import (
     VersioningOverride,
     WorkflowExecutionOptions,
@@ -363,12 +363,18 @@ async def _result_or_stuck(rollout: Rollout, handle: Handle) -> Any:
     try:
         while not (await asyncio.wait({result}, timeout=1.0))[0]:
             told = (await handle.describe()).raw_description
-            if told.pending_workflow_task.attempt > TRIES:
+            if told.pending_workflow_task.attempt > TRIES and await _has_failed(handle):
                 raise Stuck(f"workflow task attempt {told.pending_workflow_task.attempt}")
         return await result
     finally:
         result.cancel()
         await asyncio.gather(result, return_exceptions=True)
+
+
+async def _has_failed(handle: Handle) -> bool:
+    """Whether a workflow task of the run failed, and did not merely run out of time."""
+    failed = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    return any(event.event_type == failed for event in (await handle.fetch_history()).events)
 
 
 # --- waiting --------------------------------------------------------------------------------------
