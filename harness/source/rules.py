@@ -44,6 +44,7 @@ def _below(module: str, names: str) -> frozenset[str]:
 
 
 PDP_CLIENT: Final = "pdp-client"
+CLIENT_IMPORT: Final = "client-import"
 RANDOMNESS: Final = "randomness"
 CLOCK: Final = "clock"
 ENVIRONMENT: Final = "environment"
@@ -80,6 +81,11 @@ RULES: Final[tuple[Rule, ...]] = (
         ),
         allows=_below("http.client", "HTTPException responses")
         | _below("temporalio.client", "WorkflowFailureError RPCError"),
+    ),
+    Rule(
+        id=CLIENT_IMPORT,
+        says="an import of a client of the network, which nothing in the workflow's module needs",
+        instead="an import in the module of the activities",
     ),
     Rule(
         id=RANDOMNESS,

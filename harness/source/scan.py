@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from harness.journal.records import SourceFinding, SourceScan, now
+from harness.source.imports import Loaded, clients_imported
 from harness.source.modules import Project
 from harness.source.patches import patches
 from harness.source.reach import Code, Reach, Use
-from harness.source.rules import DYNAMIC, IDENTITY, RULES
+from harness.source.rules import CLIENT_IMPORT, DYNAMIC, IDENTITY, RULES
 from harness.source.setup import Loose, Setup, loosened
 from harness.source.shapes import shapes
 
@@ -43,6 +44,7 @@ def scan(
     reach.walk(classes)
     loaded = project.read
     found = [*_named(reach.uses, also), *_shaped(reach)]
+    found += [_loaded(each) for each in clients_imported(reach, classes)]
     found += [_loose(each) for each in loosened(project, reach, classes, loaded)]
     worker = Setup(project, setup) if setup else None
     if worker is not None and worker.makes_a_worker:
@@ -89,6 +91,18 @@ def _of(code: Code, rule: str, line: int, uses: str) -> SourceFinding:
         certain=code.certain,
         through=code.through,
         reviewed=code.module.reviewed.get(line, ""),
+    )
+
+
+def _loaded(each: Loaded) -> SourceFinding:
+    return SourceFinding(
+        rule=CLIENT_IMPORT,
+        file=each.module.path,
+        line=each.line,
+        where=each.module.name,
+        uses=each.uses,
+        certain=True,
+        reviewed=each.module.reviewed.get(each.line, ""),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from harness.journal.records import Seed, now
 from harness.source.rules import (
     ASYNCIO,
+    CLIENT_IMPORT,
     CLOCK,
     ENVIRONMENT,
     FILES,
@@ -29,7 +30,7 @@ from harness.source.scan import scan
 
 DETECTOR: Final = "source"
 _MODULE: Final = """\
-import asyncio, os, random, socket, threading, time
+import asyncio, os, random, threading, time
 from datetime import timedelta
 from temporalio import workflow
 from temporalio.worker import {runner}, Worker
@@ -47,7 +48,8 @@ def main(client):
 _SANDBOX: Final = "SandboxedWorkflowRunner"
 # by rule: what goes into the module, else its lines are sound
 DEFECTS: Final[dict[str, dict[str, str]]] = {
-    PDP_CLIENT: {"line": "socket.create_connection(('pdp', 80))"},
+    CLIENT_IMPORT: {"top": "import requests"},
+    PDP_CLIENT: {"top": "import socket", "line": "socket.create_connection(('pdp', 80))"},
     RANDOMNESS: {"line": "random.random()"},
     CLOCK: {"line": "time.time()"},
     ENVIRONMENT: {"line": "os.environ['HOME']"},

@@ -254,7 +254,7 @@ def sown() -> Story:
 def test_detectors_that_name_everything_sown_pass() -> None:
     verdict = sown().judge(DET_8)
     assert verdict.outcome is Outcome.PASS
-    assert verdict.figures["defects_named"] == verdict.figures["defects_sown"] == 26
+    assert verdict.figures["defects_named"] == verdict.figures["defects_sown"] == 27
 
 
 @pytest.mark.parametrize("detector", ["source", "stock", "strict"])
@@ -274,7 +274,7 @@ def test_surroundings_that_find_nothing_fail() -> None:
 
 def test_an_alarm_at_something_sound_fails() -> None:
     story = sown()
-    story.set(Seed, {"alarmed": True}, name="source-15")
+    story.set(Seed, {"alarmed": True}, name="source-16")
     verdict = story.judge(DET_8)
     assert [c.name for c in verdict.clauses if c.outcome is Outcome.FAIL] == [
         "something sound raised an alarm"

@@ -123,7 +123,6 @@ def test_a_method_of_an_object_nobody_knows_is_only_possible(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("imports", "run"),
     [
-        ("import requests", "pass"),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import requests", "pass"),
         ("import requests", "x: requests.Session = 1"),
         ("import requests", "requests = 1; print(requests)"),

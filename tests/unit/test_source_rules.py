@@ -61,6 +61,8 @@ def rules(folder: Path, imports: str, run: str, **modules: str) -> list[str]:
         ("threads", "import asyncio", "asyncio.get_running_loop().run_in_executor(None, print)"),
         ("threads", "from concurrent.futures import ThreadPoolExecutor as P", "P()"),
         ("pdp-client", "import socket", "socket.create_connection(('x', 1))"),
+        ("client-import", "import requests", "pass"),
+        ("client-import", "from urllib.request import urlopen", "pass"),
         ("asyncio", "import asyncio", "await asyncio.wait([])"),
         ("asyncio", "import asyncio", "asyncio.as_completed([])"),
         ("hash-or-id", "", "hash('x')"),
@@ -300,6 +302,15 @@ def test_what_is_fine_is_let_be(tmp_path: Path, imports: str, run: str) -> None:
 def test_a_class_may_hash_itself(tmp_path: Path) -> None:
     source = "class Key:\n    def __hash__(self):\n        return hash(1)\n"
     assert rules(tmp_path, "from keys import Key", "Key()", keys=source) == []
+
+
+def test_a_client_that_an_activity_of_the_same_module_uses_is_fine(tmp_path: Path) -> None:
+    act = (
+        "import requests\nfrom temporalio import activity\n\n"
+        "@activity.defn\ndef ask():\n    requests.get('x')\n"
+    )
+    found = project(tmp_path, saga(act, "await workflow.execute_activity(ask)"))
+    assert found.findings == []
 
 
 def test_what_only_activities_do_is_fine(tmp_path: Path) -> None:

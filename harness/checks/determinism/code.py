@@ -20,6 +20,7 @@ CODE: Final[Mapping[str, str]] = {
     "files": "files or programs",
     "threads": "threads or processes",
     "pdp-client": "the network",
+    "client-import": "a client of the network beside the workflow",
     "asyncio": "asyncio that is not deterministic",
     "set-order": "the order of a set",
     "hash-or-id": "a hash or an address",

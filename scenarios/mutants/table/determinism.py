@@ -169,6 +169,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         },
     ),
     _read(
+        "client-imported",
+        "client_beside",
+        "a client of the network beside the workflow",
+        "The module of the workflow imports a client of the network that nothing in it needs.",
+    ),
+    _read(
         "first-task-taken", "by_first_done", "asyncio that is not deterministic",
         "The workflow code takes tasks in the order in which asyncio finds them done.",
     ),
