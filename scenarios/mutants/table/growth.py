@@ -63,5 +63,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         breakage=broken_worker("child-for-each-step"),
         cases=("long",),
         parameters={"short_run_ms": 60_000},
+        collateral={"INV-IDEM-8": "a child's result names its own step alone"},
     ),
 )
