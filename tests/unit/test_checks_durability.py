@@ -539,13 +539,27 @@ def _flat(story: Story, gap_ms: float) -> None:
 STEEP = Retry(initial_ms=500, coefficient=2.0, max_interval_ms=5000, max_attempts=5)
 
 
-def test_gaps_that_do_not_grow_fail() -> None:
-    """Though each of them is long enough for its place, and late timers would not hide it."""
+def _even_gaps() -> Story:
     story = retries()
     plan = {(0, "forward"): ["fail"] * 3 + ["ok"]}
     story.saga([step(0, "r", retry=STEEP)], feeds=IDS, case="steep", plan=plan)
     _flat(story, 2100)
-    assert "s-steep" in clause(story, DUR_7, "no growth")
+    return story
+
+
+def test_gaps_that_do_not_grow_fail() -> None:
+    """Though each of them is long enough for its place, and late timers would not hide it."""
+    assert "s-steep" in clause(_even_gaps(), DUR_7, "no growth")
+
+
+def test_gaps_that_do_not_grow_beside_late_workflow_tasks_tell_nothing() -> None:
+    """What waited for a starved machine waited longer than its policy asked for."""
+    evidence = Evidence(_even_gaps().journal(), frozenset(DUR_7.needs), {})
+    for run in runs(evidence).values():
+        run.slowest_task_ns = int(2001 * MS)
+    finding = DUR_7.judge(evidence)
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert "did not grow on a machine that was too slow" in finding.reason
 
 
 @pytest.mark.parametrize(("last_ms", "outcome"), [(2100, Outcome.PASS), (2099, Outcome.FAIL)])

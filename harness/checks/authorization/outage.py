@@ -13,6 +13,7 @@ from harness.checks.histories import TIMED_OUT, Activity, Place, Run, Saga, cove
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, requests
 from harness.checks.histories.ledger import named as named_effect
+from harness.checks.histories.pace import starved
 from harness.checks.histories.saga import ended_runs, steps_of
 from harness.journal.records import Answer, Decision, History, Program
 
@@ -137,7 +138,7 @@ class _Patience:
     def __init__(self, evidence: Evidence) -> None:
         self.not_judged = 0
         decided = asked(evidence)
-        self.slow = any(
+        self.slow = bool(starved(evidence)) or any(
             effect.received_ns - decision.answered_ns > _PACE_NS
             for attempt, effects in done(evidence).items()
             for effect in effects[:1]

@@ -11,6 +11,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import FAILED, Place, Saga, coverage, runs, sagas
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import requests
+from harness.checks.histories.pace import SLOW_TASK_MS
 from harness.checks.histories.run import Activity
 from harness.contract.program import Retry
 from harness.journal.records import Disposition, Effect
@@ -23,7 +24,6 @@ EARLIEST: Final = 0.8  # of the nominal gap
 LATEST: Final = 3.0
 LATEST_MORE_MS: Final = 2000.0
 TELLING_MS: Final = 1500.0  # growth of the nominal gaps that late timers do not hide
-SLOW_TASK_MS: Final = 2000.0  # a twentieth is usual: then engine or worker starved
 LEAST_GAPS: Final = 3
 GROWTH: Final = 1.5
 _MS: Final = 1_000_000
@@ -109,6 +109,8 @@ def retries_back_off(evidence: Evidence) -> Finding:
         *_too_few(evidence, exhausted),
     ]
     flat, doubt = _growth(growing)
+    if flat and slowest_ms > SLOW_TASK_MS:
+        flat, doubt = [], f"gaps did not grow on a machine that was too slow: {flat[0].text}"
     lacks = [
         driven.lacks,
         "" if growing else f"no series of {LEAST_GAPS} gaps that should grow was driven to its end",

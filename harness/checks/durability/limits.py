@@ -17,6 +17,7 @@ from harness.checks.histories import (
     wall_ns,
 )
 from harness.checks.histories.clauses import Broken, conclude
+from harness.checks.histories.pace import starved
 from harness.checks.histories.run import Activity, failure_type
 from harness.journal.read import HistoryEvent
 from harness.journal.records import Ending, History, Operation
@@ -197,9 +198,14 @@ def _timeouts(evidence: Evidence) -> tuple[dict[str, dict[str, Any]], list[Broke
             if late or took_ms < due_ms - EARLY_MS:
                 text = f"{where} fired after {took_ms:.0f} ms"
                 (late_ones if late else broken).append(Broken(NOT_IN_TIME, text, history.path))
-    if 2 * len(late_ones) > len(fired):
+    slow = starved(evidence) if late_ones else ""
+    if 2 * len(late_ones) > len(fired) and not slow:
         return fired, [*broken, *late_ones], ""
-    return fired, broken, f"a busy machine may be why {late_ones[0].text}" if late_ones else ""
+    return (
+        fired,
+        broken,
+        f"a busy machine may be why {late_ones[0].text}; {slow}".rstrip("; ") if late_ones else "",
+    )
 
 
 def _ended(events: tuple[HistoryEvent, ...]) -> dict[str, tuple[str, float]]:

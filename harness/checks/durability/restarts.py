@@ -13,6 +13,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import TIMED_OUT, Run, Saga, coverage, runs, wall_ns
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import applied, requests
+from harness.checks.histories.pace import starved
 from harness.checks.histories.run import forced, payload
 from harness.journal.read import HistoryEvent
 from harness.journal.records import Process
@@ -60,6 +61,7 @@ def restarts_leave_the_course(evidence: Evidence) -> Finding:
     many boundaries of histories, which are named.
     """
     driven = coverage(evidence, "DUR-1")
+    slow = starved(evidence)
     kills = _kills(evidence)
     chains = _chains(evidence)
     twins: dict[str, Course] = {}
@@ -79,7 +81,7 @@ def restarts_leave_the_course(evidence: Evidence) -> Finding:
         twin = twins.get(_shape(saga))
         if where is None or twin is None:
             continue
-        if not _whole(saga, chains) and not _stuck(evidence, chain[-1]):
+        if not _whole(saga, chains) and (slow or not _stuck(evidence, chain[-1])):
             unclear += 1
             continue
         hit[where] += 1
@@ -96,7 +98,7 @@ def restarts_leave_the_course(evidence: Evidence) -> Finding:
         ""
         if len(kinds) >= LEAST_KINDS
         else f"workers died after {len(kinds)} kinds of event, {LEAST_KINDS} are the least",
-        f"{unclear} sagas were not done when their time was over, and worked still"
+        f"{unclear} sagas were not done when their time was over; {slow or 'they worked still'}"
         if unclear
         else "",
     ]

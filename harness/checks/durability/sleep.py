@@ -11,6 +11,7 @@ from harness.checks.check import Evidence, Finding
 from harness.checks.histories import Run, Saga, coverage, ended_runs, wall_ns
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.ledger import requests
+from harness.checks.histories.pace import SLOW_TASK_MS
 from harness.checks.histories.run import forced
 from harness.journal.read import HistoryEvent, decode_events
 from harness.journal.records import Ending, Operation, Process
@@ -20,7 +21,6 @@ EARLY: Final = "woke early"
 LATE: Final = "woke late"
 ORDER: Final = "woke in the wrong order"
 CLAUSES: Final = (NOT_WOKEN, EARLY, LATE, ORDER)
-SLOW_TASK_NS: Final = 2_000_000_000  # a workflow task: then engine or worker starved
 EARLY_MS: Final = 20.0  # what a clock may round
 DAY_MS: Final = 86_400_000
 LEAST_SLEEPS: Final = 3  # of a month or more
@@ -76,7 +76,7 @@ def sleepers_wake_when_due(evidence: Evidence) -> Finding:
     slow: list[str] = []
     for sleep, run in real:
         late = list(sleep.broken(skew_ms))
-        if sleep.lag_ms > skew_ms and run.slowest_task_ns > SLOW_TASK_NS:
+        if sleep.lag_ms > skew_ms and run.slowest_task_ns / 1e6 > SLOW_TASK_MS:
             slow += [f"a machine that was too slow may be why {each.text}" for each in late]
         else:
             broken += late
