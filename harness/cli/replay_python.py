@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -17,7 +16,7 @@ from harness.outcome import Outcome, exit_code, worst
 from harness.replay.verdicts import HistoryVerdict, worst_of
 from harness.run.replay_python import Judged
 from harness.source.rules import RULES
-from harness.source.sarif import log, result_of, rules_of_source
+from harness.source.sarif import log, result_of, rules_of_source, uri
 
 _REPLAYED: Final = {
     "stock": "The SDK's replayer finds other commands than the recorded ones.",
@@ -113,8 +112,16 @@ def as_sarif(judged: Judged) -> dict[str, Any]:
         if finding.rule == "passed-through"
         and not any(_counts(finding, verdict) for verdict in judged.static)
     }
-    results = [result_of(each) for each in judged.source.findings if id(each) not in reviewed]
-    results += [_result(each) for each in judged.histories if each.outcome is not Outcome.PASS]
+    results = [
+        result_of(each, judged.code_in)
+        for each in judged.source.findings
+        if id(each) not in reviewed
+    ]
+    results += [
+        _result(each, judged.histories_in)
+        for each in judged.histories
+        if each.outcome is not Outcome.PASS
+    ]
     return log(
         [each for each in results if each],
         [*rules_of_source(), *(_rule(mode, says) for mode, says in _REPLAYED.items())],
@@ -129,7 +136,7 @@ def _rule(mode: str, says: str) -> dict[str, Any]:
     }
 
 
-def _result(verdict: HistoryVerdict) -> dict[str, Any]:
+def _result(verdict: HistoryVerdict, below: str) -> dict[str, Any]:
     """Empty for a history of which nothing was executed."""
     if verdict.outcome is Outcome.NOT_APPLICABLE:
         return {}
@@ -139,7 +146,9 @@ def _result(verdict: HistoryVerdict) -> dict[str, Any]:
         "ruleId": f"replay-{verdict.mode if failed else 'not-judged'}",
         "level": "error" if failed else "warning",
         "message": {"text": "; ".join(each for each in said if each) or "see the history"},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(verdict.file)}}}],
+        "locations": [
+            {"physicalLocation": {"artifactLocation": {"uri": uri(below, verdict.file)}}}
+        ],
     }
 
 

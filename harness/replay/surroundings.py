@@ -115,7 +115,7 @@ def seen(around: Surroundings | None, folder: Path) -> dict[str, str]:
         "locale": f"{locale.setlocale(locale.LC_ALL)} {locale.getpreferredencoding(False)}",
         "variables": f"{len(os.environ)}, {hashlib.sha256(variables.encode()).hexdigest()[:8]}",
         "arguments": str(len(sys.argv) - 1),
-        "folder": "another" if Path.cwd() != folder.absolute() else "the project's",
+        "folder": "another" if Path.cwd() != folder.resolve() else "the project's",
         "imports": "backwards" if around and around.backwards else "as the code says",
         "order": "backwards" if around and around.backwards else "by name",
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),

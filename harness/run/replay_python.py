@@ -51,7 +51,8 @@ _OUTCOME: Final = {
 class Judged:
     """Both parts: the code as it was read with its verdicts, and the histories'.
 
-    `varied` are the surroundings that differed, `notes` what was not looked at.
+    `varied` are the surroundings that differed, `notes` what was not looked at. `code_in` and
+    `histories_in` are the folders, seen from the current one.
     """
 
     source: SourceScan
@@ -59,6 +60,8 @@ class Judged:
     histories: tuple[HistoryVerdict, ...]
     varied: tuple[str, ...]
     notes: tuple[str, ...]
+    code_in: str = ""
+    histories_in: str = ""
 
 
 def replay_workflows(asked: Asked) -> Judged:
@@ -76,7 +79,16 @@ def replay_workflows(asked: Asked) -> Judged:
         histories=tuple(_verdicts(shares, told)),
         varied=tuple(_varied(lines)),
         notes=() if asked.setup else ("the worker's set-up was not read: give --setup MODULE",),
+        code_in=_from_here(asked.cwd),
+        histories_in=_from_here(asked.histories),
     )
+
+
+def _from_here(folder: Path) -> str:
+    """A folder seen from the current one, if it lies below it."""
+    here = Path.cwd()
+    absolute = folder.resolve()
+    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else ""
 
 
 def _require_setup(asked: Asked, source: SourceScan) -> None:

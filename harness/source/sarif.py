@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from harness import __version__
 from harness.journal.records import SourceFinding
@@ -49,8 +50,16 @@ def _rule(rule: Rule) -> dict[str, Any]:
     )
 
 
-def result_of(finding: SourceFinding) -> dict[str, Any]:
-    """A finding of the scan: an error, a warning where it only may be, suppressed if reviewed."""
+def uri(*parts: str) -> str:
+    """A relative reference to a file: `.` and empty parts are left out."""
+    return quote("/".join(part for part in parts if part not in ("", ".")))
+
+
+def result_of(finding: SourceFinding, below: str = "") -> dict[str, Any]:
+    """A finding of the scan: an error, a warning where it only may be, suppressed if reviewed.
+
+    `below` is where the code lies, seen from where the log is read.
+    """
     rule = next(rule for rule in RULES if rule.id == finding.rule)
     doubt = "" if finding.certain else f" (if `{finding.through}` is this class's method)"
     result: dict[str, Any] = {
@@ -60,7 +69,7 @@ def result_of(finding: SourceFinding) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": finding.file},
+                    "artifactLocation": {"uri": uri(below, finding.file)},
                     "region": {"startLine": max(1, finding.line)},
                 },
                 "logicalLocations": [{"fullyQualifiedName": finding.where, "kind": "function"}],

@@ -92,6 +92,13 @@ def test_a_log_has_the_structure_of_sarif(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_files_are_named_from_where_the_log_is_read(tmp_path: Path) -> None:
+    (found,) = project(tmp_path, saga(run="open('x')")).findings
+    for below, told in (("", "flows.py"), (".", "flows.py"), ("our app", "our%20app/flows.py")):
+        (location,) = result_of(found, below)["locations"]
+        assert location["physicalLocation"]["artifactLocation"]["uri"] == told
+
+
 def test_an_empty_log_is_one() -> None:
     check_sarif(log([], rules_of_source()))
 
