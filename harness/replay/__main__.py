@@ -186,7 +186,7 @@ def _records(surroundings: str, about: Recorded, result: Result) -> list[Replay]
         modes = {about.origin: stock if stock[0] is Ending.FAIL else strict}
     else:
         modes = {"stock": stock, "strict": strict}
-    commands = digests(result.captured.commands)
+    commands = [] if result.stuck else digests(result.captured.commands)
     return [
         Replay(
             **now(),

@@ -27,6 +27,7 @@ NOTHING: Final = Captured("", "")
 WITHIN_S: Final = 30.0
 UNKNOWN: Final = "default"  # the namespace of a history that does not know its own
 _LEAVE_WITHIN_S: Final = 5.0
+_BLOCKED: Final = "[TMPRL1101]"  # the SDK's deadlock detector
 _WRAPPED: Final = re.compile(r'message: "(\[TMPRL\d+\](?:[^"\\]|\\.)*)"')
 
 
@@ -55,17 +56,28 @@ class Result:
     blind: Collection[str] = ()
 
     @property
+    def stuck(self) -> str:
+        """Why it was given up: it is late, or its code blocked the SDK's thread; empty if not.
+
+        A machine that is too slow for it may be the reason, so this is no failure.
+        """
+        if self.late:
+            return f"its replay did not end within {WITHIN_S:g} s"
+        said = _said(self.failure) if self.failure is not None else ""
+        return said if _BLOCKED in said else ""
+
+    @property
     def stock(self) -> Judged:
         """What the SDK's replayer says."""
-        if self.late:
-            return Ending.INFO, _late(), []
+        if self.stuck:
+            return Ending.INFO, self.stuck, []
         return (Ending.FAIL, _said(self.failure), []) if self.failure else (Ending.OK, "", [])
 
     @property
     def strict(self) -> Judged:
         """What the comparison with the recorded attributes says."""
-        if self.history is None:
-            return Ending.INFO, _late(), []
+        if self.stuck or self.history is None:
+            return Ending.INFO, self.stuck, []
         if isinstance(self.failure, workflow.NondeterminismError):
             return Ending.FAIL, _said(self.failure), []
         events = list(self.history.events)
@@ -99,10 +111,6 @@ def _said(failure: BaseException) -> str:
     text = " ".join(str(failure).split())
     found = _WRAPPED.search(text)
     return found[1].replace('\\"', '"') if found else text
-
-
-def _late() -> str:
-    return f"its replay did not end within {WITHIN_S:g} s"
 
 
 def workflows_of(name: str, folder: Path, where: str = "worker.workflows") -> list[type]:

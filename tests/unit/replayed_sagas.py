@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -137,6 +138,11 @@ async def _memo_added(_: Any) -> Any:
     return {"done": True}
 
 
+async def _blocking(_: Any) -> Any:
+    time.sleep(2.5)  # noqa: ASYNC251 - what is tested
+    return await _as_recorded(_)
+
+
 async def _result_changed(_: Any) -> Any:
     await reserve()
     await workflow.sleep(SOON)
@@ -163,6 +169,7 @@ async def _naming_its_namespace(_: Any) -> Any:
 
 NAMING_ITS_NAMESPACE = version(_naming_its_namespace)
 AS_RECORDED = version(_as_recorded)
+BLOCKING = version(_blocking)
 INPUT_CHANGED = version(_input_changed)
 INPUT_TRUE_FOR_ONE = version(_input_true_for_one)
 INPUT_BY_CHANCE = version(_input_by_chance)

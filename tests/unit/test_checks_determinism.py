@@ -92,6 +92,13 @@ def test_commands_that_differ_from_the_recorded_ones_alike_everywhere_agree() ->
     assert story.judge(DET_3).outcome is Outcome.PASS
 
 
+def test_a_replay_that_was_given_up_says_nothing() -> None:
+    story = replayed(runs=6)
+    given_up = {"ending": Ending.INFO, "commands": [], "message": "[TMPRL1101] blocked"}
+    story.set(Replay, given_up, run_id="run-1", surroundings="east")
+    assert story.judge(DET_3).outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize("name", REQUIRED)
 def test_what_was_not_varied_leaves_it_open(name: str) -> None:
     verdict = replayed(same=(name,)).judge(DET_3)

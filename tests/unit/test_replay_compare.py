@@ -163,6 +163,13 @@ async def test_what_the_sandbox_restricts_is_red_for_both(tmp_path: Path, versio
     assert "Cannot access" in stock[1]
 
 
+async def test_code_that_blocks_is_given_up_and_no_failure(tmp_path: Path) -> None:
+    """The SDK's detector of deadlocks cannot tell it from a machine that is too slow."""
+    stock, strict = await replay(tmp_path, plain(), sagas.BLOCKING)
+    assert (stock[0], strict[0]) == (Ending.INFO, Ending.INFO)
+    assert "[TMPRL1101]" in stock[1]
+
+
 async def test_a_difference_names_the_event_that_it_differs_from(tmp_path: Path) -> None:
     recorded = plain()
     _, (_, _, (difference,)) = await replay(tmp_path, recorded, sagas.TIMER_CHANGED)

@@ -75,7 +75,8 @@ def _by_run(replays: Iterable[Replay]) -> Mapping[str, list[Replay]]:
     """By run: its strict replay in the usual surroundings, and those in others."""
     found: dict[str, list[Replay]] = defaultdict(list)
     for each in replays:
-        if each.mode in ("strict", "perturbed"):
+        given_up = each.ending is Ending.INFO and not each.commands
+        if each.mode in ("strict", "perturbed") and not given_up:
             found[each.run_id].append(each)
     return found
 

@@ -137,8 +137,8 @@ def _about(recorded: Recorded, **fields: Any) -> Told:
 
 
 def _told(recorded: Recorded, result: Result) -> Told:
-    if result.late:
-        return _about(recorded, problem=result.strict[1])
+    if result.stuck:
+        return _about(recorded, problem=result.stuck)
     ending, message, differences = result.strict
     return _about(
         recorded,
