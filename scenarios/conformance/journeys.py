@@ -63,8 +63,10 @@ RETURN: Final = Case(
     feeds=FEEDS,
     nodes=(_step(0), Timer(duration_ms=30), _step(1), _step(2, behaviour=BUSINESS_FAILURE)),
 )
-# the workflow tasks of one that is undisturbed, continued run included, from which one on
-TASKS: Final = {"journey": range(1, 11), "return": range(3, 8)}
+# the workflow tasks of one that is undisturbed, continued run included, whose answer does not come
+# to the engine, and those whose answer does, and the worker hears nothing of it
+TASKS: Final = {"journey": range(1, 11), "return": range(2, 8)}
+_ANSWERED: Final = {"journey": range(1, 8), "return": range(0)}
 _ACTIVITIES: Final = {"journey": (0,), "return": (2,)}
 _HELD_CALLS: Final[tuple[tuple[str, Action], ...]] = (("before", "hold"), ("after", "hold-answer"))
 
@@ -88,7 +90,7 @@ def killed() -> tuple[Case, ...]:
 
 def _boundaries(case: Case) -> Iterator[Case]:
     for number in TASKS[case.name]:
-        for when, action in _HELD_CALLS[: 2 if case is JOURNEY else 1]:
+        for when, action in _HELD_CALLS[: 1 + (number in _ANSWERED[case.name])]:
             fault = RpcFault(action=action, method=WORKFLOW_COMPLETED, first=number)
             yield replace(case, name=f"{case.name}-{when}-task-{number}", rpc=(fault,))
     for position in _ACTIVITIES[case.name]:

@@ -68,7 +68,7 @@ def test_sagas_that_go_on_as_their_twins_pass() -> None:
 
 @pytest.mark.parametrize(
     ("boundaries", "twins", "missing"),
-    [(11, 2, "died at 11 boundaries"), (15, 0, "nothing to compare with")],
+    [(7, 2, "died at 7 boundaries"), (15, 0, "nothing to compare with")],
 )
 def test_what_lacks_is_named(boundaries: int, twins: int, missing: str) -> None:
     verdict = disturbed(boundaries, twins).judge(DUR_1)

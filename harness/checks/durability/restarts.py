@@ -22,8 +22,8 @@ END: Final = "another end"
 RESULT: Final = "another result"
 EFFECTS: Final = "other effects"
 CLAUSES: Final = (END, RESULT, EFFECTS)
-LEAST_BOUNDARIES: Final = 12
-LEAST_KINDS: Final = 3
+LEAST_BOUNDARIES: Final = 8
+LEAST_KINDS: Final = 2
 _OPENS: Final = (
     *("WORKFLOW_TASK_SCHEDULED", "ACTIVITY_TASK_SCHEDULED", "TIMER_STARTED"),
     "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
