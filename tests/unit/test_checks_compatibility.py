@@ -18,11 +18,13 @@ from harness.journal.read import from_records
 from harness.journal.records import (
     Difference,
     Ending,
+    Part,
     PatchCall,
     Precedent,
     Replay,
     Seed,
     SourceScan,
+    Subject,
 )
 from harness.outcome import Outcome
 from tests.unit.journals import Story
@@ -30,6 +32,7 @@ from tests.unit.journals import Story
 BY_ID: dict[str, Check] = {check.id: check for check in (*CHECKS, *DETERMINISM)}
 VER_2, VER_3, DET_8 = BY_ID["INV-VER-2"], BY_ID["INV-VER-3"], BY_ID["INV-DET-8"]
 AT: dict[str, int] = {"at_ns": 1, "wall_ns": 1}
+WORKER = Part(**AT, subject=Subject.WORKER, ours=True, name="python")
 
 
 # --- INV-VER-2
@@ -50,6 +53,7 @@ def replayed(origin: str, run: str, **fields: Any) -> Replay:
 
 def both() -> Story:
     story = Story()
+    story.add(WORKER)
     for origin in ("open", "kept"):
         story.add(old(origin, origin))
         story.add(replayed(origin, origin))
@@ -140,7 +144,7 @@ def _data(patch_id: str, deprecated: bool) -> str:
 
 
 def census(scan: SourceScan, *histories: dict[str, Any]) -> Verdict:
-    records: list[Any] = [scan]
+    records: list[Any] = [WORKER, scan]
     files = {}
     for number, each in enumerate(histories):
         raw = json.dumps({"events": each["events"]}).encode()
@@ -230,6 +234,7 @@ def test_a_computed_id_and_no_open_run_leave_it_open() -> None:
 
 def sown() -> Story:
     story = Story()
+    story.add(WORKER)
     for detector, (defects, sound) in LEAST.items():
         for number in range(defects + sound):
             name, is_sound = f"{detector}-{number}", number >= defects

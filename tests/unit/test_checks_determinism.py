@@ -27,6 +27,7 @@ def replayed(
 ) -> Story:
     """Runs that were replayed in surroundings which differ in all but what is the `same`."""
     story = Story()
+    story.add(Part(**story.at(), subject=Subject.WORKER, ours=True, name="python"))
     for name in names:
         seen = {each: "same" if each in same else f"{each} {name}" for each in (*REQUIRED, "cores")}
         story.add(Surroundings(**story.at(), name=name, seen=seen))
@@ -119,7 +120,7 @@ def test_few_histories_or_one_of_the_surroundings_leave_it_open() -> None:
 
 def test_workers_in_other_languages_are_not_applicable() -> None:
     story = replayed()
-    story.add(Part(**story.at(), subject=Subject.WORKER, ours=False, name="rust"))
+    story.set(Part, {"name": "rust"})
     assert story.judge(DET_3).outcome is Outcome.NOT_APPLICABLE
 
 

@@ -172,7 +172,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="INV-PDP-13",
         subject=Subject.WORKER,
-        needs={SourceScan: 0, Part: 0},
+        needs={SourceScan: 0, Part: 1},
         judge=workflows_do_not_ask,
     ),
     Check(id="INV-PDP-5", subject=Subject.WORKER, needs=_ASKED, judge=an_outage_is_bounded),

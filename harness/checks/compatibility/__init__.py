@@ -13,13 +13,13 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="INV-VER-2",
         subject=Subject.WORKER,
-        needs={Precedent: 0, Replay: 0, Part: 0},
+        needs={Precedent: 0, Replay: 0, Part: 1},
         judge=new_code_replays_old_histories,
     ),
     Check(
         id="INV-VER-3",
         subject=Subject.WORKER,
-        needs={SourceScan: 0, Precedent: 0, History: 0, Part: 0},
+        needs={SourceScan: 0, Precedent: 0, History: 0, Part: 1},
         judge=patches_live_as_they_should,
     ),
 )

@@ -29,7 +29,7 @@ from harness.journal.records import (
 )
 
 _REPLAYED: Final[dict[type[Record], int]] = {Replay: 1, History: 1}
-_READ: Final[dict[type[Record], int]] = {SourceScan: 0, Part: 0}
+_READ: Final[dict[type[Record], int]] = {SourceScan: 0, Part: 1}
 
 CHECKS: Final[tuple[Check, ...]] = (
     Check(id="INV-DET-1", subject=Subject.WORKER, needs=_REPLAYED, judge=stock_replay_agrees),
@@ -37,7 +37,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="INV-DET-3",
         subject=Subject.WORKER,
-        needs={Replay: 0, Surroundings: 0, History: 0, Part: 0},
+        needs={Replay: 0, Surroundings: 0, History: 0, Part: 1},
         judge=surroundings_change_nothing,
     ),
     Check(
@@ -57,7 +57,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="INV-DET-8",
         subject=Subject.WORKER,
-        needs={Seed: 0, Replay: 0, Part: 0},
+        needs={Seed: 0, Replay: 0, Part: 1},
         judge=detectors_are_proven,
     ),
     Check(
