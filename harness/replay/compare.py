@@ -143,6 +143,7 @@ _PRIORITY = Attribute(
     INFO,
     only_if_said=True,
 )
+# Of a continuation: what it does not say is carried on.
 _LABELS = Attribute(
     "search_attributes", lambda c, _: _labels(c), lambda e, _: _labels(e), only_if_said=True
 )
@@ -238,7 +239,7 @@ PAIRS: Final[Mapping[str, Pair]] = {
             _same("workflow_id_reuse_policy", only_if_said=True),
             Attribute("memo", lambda c, _: mapped(c.memo), lambda e, _: mapped(e.memo.fields)),
             _timeout("workflow_task_timeout"),
-            _LABELS,
+            Attribute("search_attributes", lambda c, _: _labels(c), lambda e, _: _labels(e)),
             _PRIORITY,
         ),
     ),

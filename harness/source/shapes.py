@@ -104,8 +104,14 @@ def _unfinished(reach: Reach) -> Iterator[Shape]:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
             if meaning(called, code.module) not in _HANDLERS or "ABANDON" in ast.unparse(decorator):
                 continue
-            if any(isinstance(each, ast.Await) for each in ast.walk(node)):
+            if any(_takes_time(each, code) for each in ast.walk(node)):
                 yield Shape(code, NOT_AWAITED, node.lineno, f"handler {node.name}")
+
+
+def _takes_time(node: ast.AST, code: Code) -> bool:
+    """Whether it awaits a command of the workflow, and not merely a queue or a lock."""
+    call = node.value if isinstance(node, ast.Await) else None
+    return isinstance(call, ast.Call) and meaning(call.func, code.module) in _COROUTINES
 
 
 class _Shapes(ast.NodeVisitor):

@@ -12,13 +12,21 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import (
+    RetryPolicy,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 SOON = timedelta(seconds=10)
 REGION = SearchAttributeKey.for_keyword("Region")
 COUNTER = [0]
 ABANDON = workflow.ParentClosePolicy.ABANDON
+REJECTED = WorkflowIDReusePolicy.REJECT_DUPLICATE
+NORTH = TypedSearchAttributes([SearchAttributePair(REGION, "north")])
 
 
 async def reserve(**changes: Any) -> Any:

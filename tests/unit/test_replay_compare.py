@@ -353,6 +353,21 @@ CANCELLED = "request_cancel_external_workflow_execution_initiated"
         (with_labelled_child, sagas.child(cron_schedule="@daily"), f"{INITIATED}.cron_schedule"),
         (
             with_labelled_child,
+            sagas.child(search_attributes=sagas.NORTH),
+            f"{INITIATED}.search_attributes",
+        ),
+        (
+            with_labelled_child,
+            sagas.child(id_reuse_policy=sagas.REJECTED),
+            f"{INITIATED}.workflow_id_reuse_policy",
+        ),
+        (
+            continued_as_new,
+            sagas.continued(search_attributes=sagas.NORTH),
+            f"{CONTINUED}.search_attributes",
+        ),
+        (
+            with_labelled_child,
             sagas.child(parent_close_policy=sagas.ABANDON),
             f"{INITIATED}.parent_close_policy",
         ),

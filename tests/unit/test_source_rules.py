@@ -248,6 +248,84 @@ def test_every_rule_has_a_seed_and_all_are_named() -> None:
 # --- what is fine
 
 
+CLUSTER = """
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Optional, Set
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+@dataclass
+class State:
+    nodes: dict[str, Optional[str]] = field(default_factory=dict)
+    jobs: Set[str] = field(default_factory=set)
+
+@workflow.defn
+class Cluster:
+    @workflow.init
+    def __init__(self, input: State) -> None:
+        self.state = input
+        self.lock = asyncio.Lock()
+        self.queue: asyncio.Queue[str] = asyncio.Queue()
+        self.timer = None
+
+    @workflow.run
+    async def run(self, input: State) -> int:
+        while not workflow.info().is_continue_as_new_suggested():
+            job = await self.queue.get()
+            async with self.lock:
+                await self.assign(job)
+            try:
+                async with asyncio.timeout(10):
+                    await asyncio.gather(*(self.assign(n) for n in sorted(self.bad())))
+            except (asyncio.TimeoutError, ApplicationError) as error:
+                workflow.logger.warning("late: %s", error)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(self.state)
+
+    @workflow.signal
+    async def submit(self, job: str) -> None:
+        await self.queue.put(job)
+
+    @workflow.update
+    async def remove(self, job: str) -> bool:
+        if job in self.state.jobs:
+            self.state.jobs.discard(job)
+        return not self.state.jobs
+
+    @remove.validator
+    def check(self, job: str) -> None:
+        if not job:
+            raise ApplicationError("no job")
+
+    @workflow.query
+    def count(self) -> int:
+        return len(self.bad() | set(self.state.jobs))
+
+    def bad(self) -> Set[str]:
+        return {name for name, job in self.state.nodes.items() if job == "BAD"}
+
+    async def assign(self, name: str) -> None:
+        free = [key for key, job in self.state.nodes.items() if job is None]
+        for node in free[:2]:
+            self.state.nodes[node] = name
+        handle = workflow.start_activity("assign", name, start_to_close_timeout=timedelta(1),
+                                         retry_policy=RetryPolicy(maximum_attempts=2))
+        self.timer = asyncio.create_task(workflow.sleep(5))
+        await handle
+        child = await workflow.start_child_workflow("Sub", name, id=f"sub-{name}")
+        await child.signal("go", name)
+        child.cancel()
+"""
+
+
+def test_a_workflow_with_all_that_is_usual_is_let_be(tmp_path: Path) -> None:
+    found = project(tmp_path, CLUSTER)
+    assert (found.findings, found.outside, found.unfollowed) == ([], [], [])
+
+
 @pytest.mark.parametrize(
     ("imports", "run"),
     [
