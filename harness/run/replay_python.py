@@ -23,7 +23,7 @@ from harness.checks.determinism.surroundings import disagreement
 from harness.checks.verdict import Verdict, judge
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, DriveError, UnavailableError
 from harness.journal.read import from_records
-from harness.journal.records import Ending, Replay, SourceScan, now
+from harness.journal.records import Ending, Part, Replay, SourceScan, Subject, now
 from harness.outcome import Outcome
 from harness.platform.child import Child, Children
 from harness.platform.registry import Registry, sweep
@@ -208,7 +208,8 @@ def _static(asked: Asked, source: SourceScan) -> list[Verdict]:
         "passthrough_modules": [*asked.reviewed, *asked.passthrough],
     }
     checks: list[Check] = [check for check in CHECKS if check.id in STATIC]
-    return judge(from_records([source]), checks, dict.fromkeys(STATIC, "M"), parameters)
+    worker = Part(**now(), subject=Subject.WORKER, ours=False, name="python")
+    return judge(from_records([worker, source]), checks, dict.fromkeys(STATIC, "M"), parameters)
 
 
 def _verdicts(
