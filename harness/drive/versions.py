@@ -20,7 +20,7 @@ from harness.drive.plan import Version
 from harness.drive.session import Drive
 
 ATTEMPT: Final = timedelta(seconds=5)  # the engine may lose one in the rush of registrations
-LOOKS_EVERY_S: Final = 0.1
+LOOKS_EVERY_S: Final = 0.2
 IDENTITY: Final = "harness"
 STATUS_PREFIX: Final = "WORKER_DEPLOYMENT_VERSION_STATUS_"
 # a version that has not been seen polling, or a deployment that somebody else changes just now

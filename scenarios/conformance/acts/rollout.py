@@ -48,6 +48,7 @@ RAMPED: Final = 80
 AT_ONCE: Final = 12
 IN_FLIGHT: Final = 4
 TRIES: Final = 2
+STUCK_AFTER_S: Final = 2.0
 OF_OLD_RUNS: Final = {"CMP-1", "ROL-1", "ROL-7"}
 DRAINED: Final = "DRAINED"
 Handle = WorkflowHandle[Any, Any]
@@ -292,7 +293,8 @@ async def _begun(rollout: Rollout, phase: str, cases: list[Case]) -> list[tuple[
     """Start runs and wait until a version has taken each."""
     started = await _started(rollout, phase, cases)
     within_s = rollout.drive.plan.horizon_s / 2
-    await asyncio.gather(*(_until(partial(_has_begun, handle), within_s) for _, handle in started))
+    for _, handle in started:  # one after the other: asking for all at once is a load of its own
+        await _until(partial(_has_begun, handle), within_s)
     return started
 
 
@@ -343,7 +345,7 @@ async def _end(rollout: Rollout, run: Run, handle: Handle, *, told: bool = True)
         await drive.call("signal", handle.signal("deliver", payload), args=payload, **run.about)
     result = await drive.call(
         "result",
-        _result_or_stuck(rollout, handle),
+        _result_or_stuck(handle) if told else handle.result(),
         deadline_s=drive.plan.horizon_s,
         run_id=handle.first_execution_run_id or "",
         show=shown_result,
@@ -357,11 +359,11 @@ class Stuck(Exception):
     """A workflow task of the run fails again and again."""
 
 
-async def _result_or_stuck(rollout: Rollout, handle: Handle) -> Any:
+async def _result_or_stuck(handle: Handle) -> Any:
     """The run's result; raises `Stuck` as soon as a workflow task of it has failed again."""
     result = asyncio.create_task(handle.result())
     try:
-        while not (await asyncio.wait({result}, timeout=1.0))[0]:
+        while not (await asyncio.wait({result}, timeout=STUCK_AFTER_S))[0]:
             told = (await handle.describe()).raw_description
             if told.pending_workflow_task.attempt > TRIES and await _has_failed(handle):
                 raise Stuck(f"workflow task attempt {told.pending_workflow_task.attempt}")
