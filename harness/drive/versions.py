@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from harness.drive.plan import Version
+from harness.drive.plan import TenantPlan, Version
 from harness.drive.session import Drive
 
 ATTEMPT: Final = timedelta(seconds=5)  # the engine may lose one in the rush of registrations
@@ -39,20 +39,25 @@ async def make_all_current(drive: Drive) -> None:
     versions = drive.plan.versions
     if versions is None or "versioning" in drive.lacks:
         return
-    args = {"phase": "set-up", "build_id": versions.calm.build_id}
-    within_s = drive.plan.horizon_s / 2
+    version = versions.calm
     async with drive.timed("set-up: versions made current"):
-        await asyncio.gather(
-            *(
-                drive.call(
-                    "set-current",
-                    make_current(drive.clients[tenant.name], versions.calm, within_s),
-                    tenant=tenant.name,
-                    args=args,
-                    deadline_s=2 * within_s,
-                )
-                for tenant in drive.tenants
-            )
+        await asyncio.gather(*(_promote(drive, tenant, version) for tenant in drive.tenants))
+
+
+async def _promote(drive: Drive, tenant: TenantPlan, version: Version) -> None:
+    within_s = drive.plan.horizon_s
+    done = await drive.call(
+        "set-current",
+        make_current(drive.clients[tenant.name], version, within_s),
+        tenant=tenant.name,
+        args={"phase": "set-up", "build_id": version.build_id},
+        deadline_s=2 * within_s,
+    )
+    if isinstance(done, BaseException):
+        named = f"{version.deployment} {version.build_id}"
+        drive.supervisor.progress(
+            f"{tenant.namespace}: {named} cannot be made the current version, without which a "
+            f"worker of it gets no task: {done}"
         )
 
 
