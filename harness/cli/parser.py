@@ -291,10 +291,10 @@ def _replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--perturbed",
         type=int,
-        default=40,
+        default=24,
         metavar="N",
         help="with --workflows: how many histories are replayed in all surroundings, evenly drawn "
-        "(default: 40; 0: all)",
+        "(default: 24; 0: all)",
     )
     parser.add_argument(
         "--cwd", type=Path, default=Path(), metavar="DIR", help="where worker or module lies"

@@ -41,5 +41,5 @@ class Asked:
     replayer: str = ""
     passthrough: tuple[str, ...] = ()
     reviewed: tuple[str, ...] = ()
-    perturbed: int = 40
+    perturbed: int = 24
     progress: Progress = silent

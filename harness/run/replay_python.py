@@ -69,8 +69,7 @@ def replay_workflows(asked: Asked) -> Judged:
     for line in sweep(cache_folder() / "running"):
         asked.progress(line)
     shares = _shares(asked)
-    lines = asyncio.run(_alone(asked, shares))
-    source = scan(asked.workflows, asked.cwd, setup=asked.setup)
+    lines, source = asyncio.run(_both(asked, shares))
     _require_setup(asked, source)
     told = {name: [each for each in of if isinstance(each, Told)] for name, of in lines.items()}
     return Judged(
@@ -113,6 +112,16 @@ def _shares(asked: Asked) -> Mapping[str, list[Entry]]:
         ]
         for part, around in enumerate(TABLE)
     }
+
+
+async def _both(
+    asked: Asked, shares: Mapping[str, list[Entry]]
+) -> tuple[Mapping[str, list[Line]], SourceScan]:
+    """The code is read while the processes replay."""
+    return await asyncio.gather(
+        _alone(asked, shares),
+        asyncio.to_thread(scan, asked.workflows, asked.cwd, setup=asked.setup),
+    )
 
 
 async def _alone(asked: Asked, shares: Mapping[str, list[Entry]]) -> Mapping[str, list[Line]]:
