@@ -182,6 +182,7 @@ def _timeouts(evidence: Evidence) -> tuple[dict[str, dict[str, Any]], list[Broke
     fired: dict[str, dict[str, Any]] = {}
     broken: list[Broken] = []
     late_ones: list[Broken] = []
+    slow = starved(evidence)
     for op in evidence.of(Operation):
         history = histories.get((op.tenant, op.run_id))
         if op.name != "timeouts-asked" or op.ending is not Ending.OK or history is None:
@@ -191,14 +192,15 @@ def _timeouts(evidence: Evidence) -> tuple[dict[str, dict[str, Any]], list[Broke
             how, took_ms = ended.get(name, ("nothing", 0.0))
             where = f"{op.workflow_id} {name} of {due_ms} ms"
             if how != name:
-                broken.append(Broken(NOT_FIRED, f"{where}: {how} fired", history.path))
+                unclear = slow and how == "nothing"  # it may not even have been started
+                text = f"{where}: {how} fired"
+                (late_ones if unclear else broken).append(Broken(NOT_FIRED, text, history.path))
                 continue
             fired[name] = {"due_ms": due_ms, "fired_after_ms": round(took_ms, 1)}
             late = took_ms > due_ms + skew_ms
             if late or took_ms < due_ms - EARLY_MS:
                 text = f"{where} fired after {took_ms:.0f} ms"
                 (late_ones if late else broken).append(Broken(NOT_IN_TIME, text, history.path))
-    slow = starved(evidence) if late_ones else ""
     if 2 * len(late_ones) > len(fired) and not slow:
         return fired, [*broken, *late_ones], ""
     return (
