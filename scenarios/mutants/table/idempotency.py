@@ -187,6 +187,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="The first signal is missing from the saga's result.",
         breakage=broken_worker("first-signal-left-out"),
         cases=("signalled-twice",),
+        collateral={"DUR-9": "a signal that was acknowledged is not in the result"},
     ),
     Mutant(
         name="undone-twice",
