@@ -210,3 +210,10 @@ def test_without_the_timeouts_it_is_inconclusive() -> None:
 
 def test_nothing_recorded_is_inconclusive() -> None:
     assert judged(Story()).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_final_no_after_an_attempt_that_the_pdp_did_not_answer_is_said_once() -> None:
+    """A busy machine may cost an attempt: what is final was not tried again."""
+    story = limits()
+    saga(story, step(0, "r"), ["FM-20", "refuse"], "after-an-outage")
+    assert failing(story) == []

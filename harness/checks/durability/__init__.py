@@ -65,7 +65,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="DUR-8",
         subject=Subject.WORKER,
-        needs={Program: 1, History: 1, Operation: 0},
+        needs={Program: 1, History: 1, Operation: 0, Decision: 0, Effect: 0},
         judge=limits_hold,
     ),
     Check(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from harness.checks.check import Evidence, Finding
@@ -20,7 +22,15 @@ from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.pace import starved
 from harness.checks.histories.run import Activity, failure_type
 from harness.journal.read import HistoryEvent
-from harness.journal.records import Ending, History, Operation
+from harness.journal.records import (
+    Answer,
+    Decision,
+    Disposition,
+    Effect,
+    Ending,
+    History,
+    Operation,
+)
 
 ATTEMPTS: Final = "wrong number of attempts"
 FINAL: Final = "retried though final"
@@ -50,10 +60,11 @@ def limits_hold(evidence: Evidence) -> Finding:
     limits: set[int] = set()
     final: set[str] = set()
     broken: list[Broken] = []
+    refused = _refused(evidence)
     for saga in driven.ended:
         for run in ends[saga.tenant, saga.workflow_id]:
             for activity in run.activities.values():
-                broken += _counted(saga, run, activity, limits, final)
+                broken += _counted(saga, run, activity, limits, final, refused)
     misconfigured, activities = _configuration(evidence)
     broken += misconfigured
     fired, missed, doubt = _timeouts(evidence)
@@ -81,8 +92,21 @@ def limits_hold(evidence: Evidence) -> Finding:
     return conclude(CLAUSES, broken, lacks, kept, figures)
 
 
+def _refused(evidence: Evidence) -> Counter[tuple[str, int]]:
+    """How often PDP or service said a final no to a forward step, by run id and step."""
+    denies = (each for each in evidence.of(Decision) if each.answer is Answer.DENY)
+    refusals = (e for e in evidence.of(Effect) if e.disposition is Disposition.REFUSED)
+    said = chain[Decision | Effect](denies, refusals)
+    return Counter((each.run_id, each.step) for each in said if each.direction == "forward")
+
+
 def _counted(
-    saga: Saga, run: Run, activity: Activity, limits: set[int], final: set[str]
+    saga: Saga,
+    run: Run,
+    activity: Activity,
+    limits: set[int],
+    final: set[str],
+    refused: Counter[tuple[str, int]],
 ) -> Iterator[Broken]:
     """Whether a forward step of a driven saga had as many attempts as it should."""
     over = activity.ended in ("completed", "failed") and run.closing != TIMED_OUT
@@ -92,15 +116,16 @@ def _counted(
     retry, told = saga.retry(activity.step, "forward"), saga.behaviour(activity.step, "forward")
     if activity.failure in FINAL_FAILURES:
         final.add(activity.failure)
-        if activity.attempt > 1 and not told.fail:
-            text = f"{name}: {activity.failure} in attempt {activity.attempt}"
+        times = refused[run.history.run_id, activity.step]
+        if times > 1:
+            text = f"{name}: {activity.failure} {times} times, the last in {activity.attempt}"
             yield Broken(FINAL, text, run.history.path)
     elif told.fail >= retry.max_attempts:
         limits.add(retry.max_attempts)
         if activity.attempt != retry.max_attempts:
             text = f"{name}: {activity.attempt} attempts, its policy says {retry.max_attempts}"
             yield Broken(ATTEMPTS, text, run.history.path)
-    elif told.fail and activity.ended != "completed":
+    elif told.fail and activity.ended != "completed" and activity.attempt < retry.max_attempts:
         text = f"{name}: {activity.ended} in attempt {activity.attempt}, it had one more"
         yield Broken(ATTEMPTS, text, run.history.path)
 
