@@ -65,8 +65,8 @@ RETURN: Final = Case(
 )
 # the workflow tasks of one that is undisturbed, continued run included, whose answer does not come
 # to the engine, and those whose answer does, and the worker hears nothing of it
-TASKS: Final = {"journey": range(1, 11), "return": range(2, 8)}
-_ANSWERED: Final = {"journey": range(1, 8), "return": range(0)}
+TASKS: Final[dict[str, Sequence[int]]] = {"journey": range(1, 11), "return": (2, 5, 6, 7)}
+_ANSWERED: Final[dict[str, Sequence[int]]] = {"journey": (1, 3, 5), "return": ()}
 _ACTIVITIES: Final = {"journey": (0,), "return": (2,)}
 _HELD_CALLS: Final[tuple[tuple[str, Action], ...]] = (("before", "hold"), ("after", "hold-answer"))
 
