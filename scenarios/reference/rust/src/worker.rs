@@ -18,6 +18,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQ
 use temporalio_common::worker::{
     VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion,
 };
+use temporalio_sdk::runtime::PollerBehavior;
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
@@ -28,6 +29,9 @@ type Whatever = Box<dyn Error>;
 /// Less than the 10 s of the contract: the rest is for telling the engine.
 const GRACE: Duration = Duration::from_secs(5);
 const LAST_MOMENT: Duration = Duration::from_secs(9);
+/// Many runs begin at once: with the SDK's one poll for new ones they would wait in a row.
+const POLLERS: usize = 10;
+const NEW_RUNS: f32 = 0.5;
 const POLLING_CHECK: Duration = Duration::from_millis(20);
 
 pub async fn run(settings: Settings) -> Result<(), Whatever> {
@@ -86,6 +90,9 @@ fn options(settings: &Settings, tenant: &Tenant) -> Result<WorkerOptions, Whatev
     };
     let options = WorkerOptions::new(&tenant.task_queue)
         .maybe_deployment_options(settings.deployment.as_ref().map(version))
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
+        .nonsticky_to_sticky_poll_ratio(NEW_RUNS)
+        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(POLLERS))
         .graceful_shutdown_period(GRACE)
         .register_workflow::<ReferenceSaga>()?
         .register_activities(steps)
