@@ -166,6 +166,7 @@ class _Workers:
         self._build = build
         self._addresses = addresses
         self._running: list[Child] = []
+        self._ended: list[Child] = []
         self._starts = 0
 
     async def keep(self) -> None:
@@ -175,6 +176,7 @@ class _Workers:
             self._tell(News(started=True))
             how = await self._gone()
             await self._end()
+            self._ended = self._running
             last = self._starts > RESTARTS
             self._tell(News(gone=how, last=last))
             if last:
@@ -234,8 +236,10 @@ class _Workers:
         await asyncio.gather(*(each.kill() for each in self._running))
 
     def tail(self) -> str:
-        """What the worker said last."""
-        return self._running[0].tail() if self._running else ""
+        """What the worker said last: one that was just started again has said nothing yet."""
+        told = [each for each in (*self._running, *self._ended) if each.lines]
+        known = told or self._running
+        return known[0].tail() if known else ""
 
 
 def _leads_out(name: str) -> bool:
