@@ -98,7 +98,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "attempt-in-result": Parts(perform=attempts.result_of_attempt),
     "last-left-out": Parts(workflow=answers.LastLeftOut),
     # determinism
-    "process-counter": Parts(workflow=process_state.Counting, runner=UnsandboxedWorkflowRunner),
+    "taken-over": Parts(workflow=process_state.Replaying),
     "hash-seed": Parts(workflow=process_state.Hashing),
     "replay-told": Parts(workflow=replay_told.ReplayTold),
     # durability

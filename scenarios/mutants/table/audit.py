@@ -102,6 +102,7 @@ _ALL: Final[tuple[Mutant, ...]] = (
         clause="extra",
         defect="The exporter makes up an event beside each.",
         breakage=broken_exporter("phantoms"),
+        cases=("completed", "failed", "canceled", "continued"),
         collateral={**COUNTING, **CHAINED, "INV-AUD-4": "each is an event without transition"},
     ),
     Mutant(

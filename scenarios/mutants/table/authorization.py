@@ -350,6 +350,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         defect="A step is tried once more in an outage than its policy allows.",
         breakage=broken_worker("one-attempt-more"),
         cases=("outage-lasting-*",),
+        collateral={"DUR-8": "no step is scheduled with the attempts of its program"},
     ),
     Mutant(
         name="effect-again-after-outage",

@@ -34,7 +34,7 @@ def next_build(module: str) -> Breakage:
 
 
 # so that nobody waits long for what will never come
-SOON: Final[dict[str, Any]] = {"event_lag_ms": 5000}
+SOON: Final[dict[str, Any]] = {"event_lag_ms": 8000}
 VERY_SOON: Final[dict[str, Any]] = {"event_lag_ms": 2000}
 STUCK: Final[dict[str, Any]] = {"horizon_s": 15}
 

@@ -113,10 +113,10 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         collateral=RECORDED_OTHERWISE,
     ),
     Mutant(
-        name="process-counter",
+        name="taken-over",
         expected=("INV-DET-4", "INV-DET-7"),
-        defect="Workflow code looks at a counter of its process.",
-        breakage=broken_worker("process-counter"),
+        defect="Workflow code looks at whether another process began it.",
+        breakage=broken_worker("taken-over"),
         cases=("restarted-*",),
         parameters=STUCK,
     ),

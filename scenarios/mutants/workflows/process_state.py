@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 from temporalio import workflow
@@ -14,24 +13,23 @@ from scenarios.reference.workflow import NOTHING, ReferenceSaga
 with workflow.unsafe.imports_passed_through():
     from scenarios.reference.program import Step
 
-RUNS = count()
 MOMENT = timedelta(milliseconds=1)
 
 
 @workflow.defn(name="ReferenceSaga")
-class Counting(ReferenceSaga):
-    """Every other run of a process sleeps before its steps. To be run outside the sandbox."""
+class Replaying(ReferenceSaga):
+    """A run that a process took over from another sleeps before its steps."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.number = next(RUNS)
+        self.taken_over = workflow.unsafe.is_replaying()
 
     @workflow.run
     async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
         return await super().run(raw)
 
     async def step(self, number: int, node: Step) -> None:
-        if self.number % 2:
+        if self.taken_over:
             await workflow.sleep(MOMENT)
         await super().step(number, node)
 
