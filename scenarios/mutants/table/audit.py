@@ -94,6 +94,7 @@ _ALL: Final[tuple[Mutant, ...]] = (
         clause="duplicate",
         defect="The exporter repeats each event under a new id.",
         breakage=broken_exporter("each-again-with-new-id"),
+        cases=("completed", "failed", "canceled", "continued"),
         collateral={**COUNTING, **CHAINED},
     ),
     Mutant(
