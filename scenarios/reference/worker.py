@@ -50,6 +50,7 @@ from scenarios.reference.workflow import ReferenceSaga
 CONTRACT_VERSION: Final = "1.0"
 GRACE: Final = timedelta(seconds=5)
 POLLED_EVERY_S: Final = 0.02
+NEW_RUNS: Final = 0.5  # of the polls for workflow tasks; one in five is too few for many starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,7 @@ def _worker(
         max_concurrent_activities=settings.slots,
         workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.pollers),
         activity_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.pollers),
+        nonsticky_to_sticky_poll_ratio=NEW_RUNS,
         # each activity goes through the task queue, as the platform's load figures assume
         disable_eager_activity_execution=True,
         # the SDK would otherwise hold beats back for 0.8 of the timeout
