@@ -15,8 +15,9 @@ from typing import IO, Protocol
 
 from harness.contract.ready import READY
 from harness.errors import EXIT_UNAVAILABLE, UnavailableError
-from harness.platform.forks import Forks
+from harness.platform.forks import Forks, ours
 from harness.platform.registry import Registry
+from harness.tools.cache import cache_folder
 
 GUARD = Path(__file__).with_name("guard.py")
 TAIL_LINES = 12
@@ -172,13 +173,13 @@ class Child:
 class Children:
     """All children of one supervisor. Use as an async context: leaving it ends every child.
 
-    With `forks`, Python modules are forked from a process that has imported what they need.
+    With `forks`, our own Python modules are forked from a process that has imported what they need.
     """
 
     def __init__(self, registry: Registry, logs: Path, forks: Forks | None = None) -> None:
+        self.forks = forks
         self._registry = registry
         self._logs = logs
-        self._forks = forks
         self._started: list[Child] = []
 
     async def start(
@@ -190,11 +191,13 @@ class Children:
         cwd: Path | None = None,
         stdin: bool = False,
         whole_env: bool = False,
+        forked: bool = True,
     ) -> Child:
         """Start `command` in a group of its own under a guard.
 
-        `env` is added to the environment, or is all of it with `whole_env`. Raises
-        `UnavailableError` if it cannot be started.
+        `env` is added to the environment, or is all of it with `whole_env`. One that is not to be
+        `forked` has an interpreter of its own in any case. Raises `UnavailableError` if it cannot
+        be started.
         """
         lifeline_read, lifeline = os.pipe()
         report, report_write = os.pipe()
@@ -203,8 +206,12 @@ class Children:
             "PYTHONUNBUFFERED": "1",
             **(env or {}),
         }
+        if ours(command):
+            whole = _compiled_once(whole)
         try:
-            popen = self._guarded(command, whole, cwd, (lifeline_read, report_write), stdin)
+            popen = self._guarded(
+                command, whole, cwd, (lifeline_read, report_write), stdin=stdin, forked=forked
+            )
         except OSError as error:
             os.close(report)
             os.close(lifeline)
@@ -231,11 +238,13 @@ class Children:
         env: Mapping[str, str],
         cwd: Path | None,
         guard: tuple[int, int],
+        *,
         stdin: bool,
+        forked: bool,
     ) -> Guarded:
         """Start a guard with its (lifeline, report), which starts the command."""
-        if self._forks is not None and self._forks.takes(command):
-            return self._forks.fork(command, env, cwd, guard, stdin=stdin)
+        if forked and self.forks is not None and self.forks.takes(command):
+            return self.forks.fork(command, env, cwd, guard, stdin=stdin)
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(GUARD), *map(str, guard), "--", *command],
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -260,6 +269,15 @@ class Children:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.shield(self.stop_all())
+
+
+def _compiled_once(env: Mapping[str, str]) -> dict[str, str]:
+    """Where Python is to leave no bytecode beside the sources, ours goes into the tool cache: a
+    workflow sandbox imports for each run again."""
+    if not env.get("PYTHONDONTWRITEBYTECODE") or "PYTHONPYCACHEPREFIX" in env:
+        return dict(env)
+    without = {name: each for name, each in env.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**without, "PYTHONPYCACHEPREFIX": str(cache_folder() / "bytecode")}
 
 
 def _opened(log: Path) -> IO[bytes]:

@@ -41,6 +41,8 @@ TUNED: Final[Mapping[str, Any]] = {
     # keep dispatch of one queue in one place: four partitions only add hops at these rates
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
+    # the CLI asks its database for the search attributes, and for the namespace, at every task
+    "system.forceSearchAttributesCacheRefreshOnRead": False,
     # pausing is a material change, and off by default
     "frontend.WorkflowPauseEnabled": True,
     # a version drains three minutes after its last run otherwise, and is looked at as seldom

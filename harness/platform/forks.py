@@ -13,7 +13,15 @@ import msgspec
 
 from harness.platform.fork_server import Order
 
+OURS: Final = ("harness.", "scenarios.")
 GONE: Final = 137  # its guard was killed before it could say with what the child ended
+
+
+def ours(command: Sequence[str]) -> bool:
+    """Whether a command is a module of this product, run by this interpreter."""
+    if command[0] != sys.executable or "-m" not in command:
+        return False
+    return command[command.index("-m") + 1].startswith(OURS)
 
 
 class Forked:
@@ -45,8 +53,9 @@ class Forks:
         self._path = path
 
     def takes(self, command: Sequence[str]) -> bool:
-        """Whether a command is a module run by this interpreter."""
-        return tuple(command[:2]) == (sys.executable, "-m")
+        """Whether a command is a module of ours with nothing else asked of the interpreter; what
+        others import may mind what was imported before."""
+        return command[1] == "-m" and ours(command)
 
     def fork(
         self,

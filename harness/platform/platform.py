@@ -167,7 +167,7 @@ class Platform:
         tapped = self.tap.links.get(group) if self.tap else None
         return tapped or self.worker_address or self.address
 
-    async def start_worker(self, group: str) -> None:
+    async def start_worker(self, group: str, *, forked: bool = True) -> None:
         """Start the worker process of a group and wait until it polls."""
         if self.target.worker.external:
             self._external()
@@ -179,6 +179,7 @@ class Platform:
             command,
             env=env,
             cwd=_cwd(self.target.worker.cwd),
+            forked=forked,
         )
         self.workers[group] = child
         self._logs.append((child, group))
@@ -349,8 +350,9 @@ class Platform:
         self.happened(child, "exited", group)
 
     async def restart_worker(self, group: str) -> None:
-        """Start a killed worker again, as it was."""
-        await self.start_worker(group)
+        """Start a killed worker again, as it was, but with an interpreter of its own: what one
+        makes anew when it starts (the seed of hashes) is not what its predecessor had."""
+        await self.start_worker(group, forked=False)
 
     async def stop(self) -> None:
         """End workers, exporter and doubles in order, so that their evidence is complete."""

@@ -33,6 +33,7 @@ from harness.platform.engine import start_engine
 from harness.platform.forks import Forks
 from harness.platform.registry import Registry, sweep
 from harness.run.conduct import Site, conducted
+from harness.run.forking import MUTANTS, start_forks
 from harness.run.matrix import Fate, Matrix, Row, row_of
 from harness.run.request import Progress, Request
 from harness.run.verify import conformance
@@ -41,20 +42,8 @@ from harness.tools.cache import cache_folder
 
 RUN_WITHIN_S: Final = 400.0
 ENDS_WITHIN_S: Final = 15.0
-FORKS_WITHIN_S: Final = 30.0
 HEAVY_IDS: Final = 3
 _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
-# what the processes of a platform import, once for all mutants
-IMPORTED: Final = (
-    "harness.doubles.instruments",
-    "harness.drive.cases",
-    "harness.drive.evidence",
-    "harness.replay.capture",
-    "harness.replay.compare",
-    "scenarios.mutants.worker",
-    "scenarios.mutants.exporter",
-    "uvloop",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +129,10 @@ def _line(row: Row) -> str:
 
 async def _cluster(registry: Registry, children: Children) -> Cluster:
     """The engine and the fork server."""
-    path = registry.folder / "forks"
-    server = await children.start(
-        "fork-server",
-        [sys.executable, "-m", "harness.platform.fork_server", str(path), *IMPORTED],
+    forks, (_, address) = await asyncio.gather(
+        start_forks(children, registry.folder, MUTANTS), start_engine(children, {})
     )
-    _, address = await start_engine(children, {})
-    await server.ready(FORKS_WITHIN_S, "the mutants' platforms are started by it")
-    return Cluster(registry=registry, children=children, engine_at=address, forks=Forks(path))
+    return Cluster(registry=registry, children=children, engine_at=address, forks=forks)
 
 
 def _make(folder: Path) -> None:

@@ -12,6 +12,7 @@ from harness.journal.records import Subject
 from harness.platform.child import Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Arm, Ended, conduct, timed
+from harness.run.forking import REFERENCE, start_forks
 from harness.run.precedents import record_kept
 from harness.run.replay_trial import replay_trial
 from harness.run.replays import record_replays
@@ -27,11 +28,11 @@ VERSIONED = frozenset(check.id for check in TABLE if "versioning" in check.capab
 
 def verify(request: Request) -> Ended:
     """One conformance trial, sealed."""
-    return conduct(with_generators(request), conformance(request))
+    return conduct(with_generators(request), conformance(request, forking=True))
 
 
-def conformance(request: Request) -> Arm:
-    """The arm that a request asks for."""
+def conformance(request: Request, *, forking: bool = False) -> Arm:
+    """The arm that a request asks for; `forking` starts our own Python processes from one."""
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
         if suffices(request):
@@ -41,7 +42,10 @@ def conformance(request: Request) -> Arm:
             return await record_replays(request, platform, trial, children)
         request.progress("starting the engine and the doubles")
         with timed(platform, "set-up: engine and doubles"):
-            await asyncio.gather(platform.start_engine(), platform.start_doubles())
+            begun = [platform.start_engine(), platform.start_doubles()]
+            if forking:
+                begun.append(_fork(platform, children))
+            await asyncio.gather(*begun)
         platform.versioned = bool(VERSIONED & set(request.asked))
         drive = await start_drive(request, platform, trial, children)
         with timed(platform, "drive: all of it"):
@@ -49,6 +53,8 @@ def conformance(request: Request) -> Arm:
         _read(request, platform, trial)
         with timed(platform, "stopping the platform"):
             await platform.stop()
+        if forking:
+            children.forks = None  # what is replayed has another seed of hashes than what ran
         in_process, over_wire = await asyncio.gather(
             record_replays(request, platform, trial, children),
             replay_trial(request, platform, trial, children),
@@ -56,6 +62,10 @@ def conformance(request: Request) -> Arm:
         return _not_driven(request) | in_process | over_wire
 
     return arm
+
+
+async def _fork(platform: Platform, children: Children) -> None:
+    children.forks = await start_forks(children, platform.folder, REFERENCE)
 
 
 def _read(request: Request, platform: Platform, trial: Trial) -> None:

@@ -5,12 +5,13 @@ the catalogue IDs that it feeds.
 """
 
 SUITES = (
-    "scenarios.conformance.test_durability",  # its retries take longest
+    # their retries take longest
+    "scenarios.conformance.test_durability",
+    "scenarios.conformance.test_authorization",
+    "scenarios.conformance.test_isolation",
     "scenarios.conformance.test_restarts",
     "scenarios.conformance.test_rollout",
     "scenarios.conformance.test_generated",
-    "scenarios.conformance.test_isolation",
-    "scenarios.conformance.test_authorization",
     "scenarios.conformance.test_idempotency",
     "scenarios.conformance.test_memory",
     "scenarios.conformance.test_determinism",
