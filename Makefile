@@ -17,6 +17,7 @@ mutants: setup
 test-long: setup
 	$(BIN)/python -m pytest -m "real or long" tests
 	$(BIN)/harness mutants
+	$(BIN)/harness mutants every-service-slow
 
 # Workers in other languages: minutes and a gigabyte the first time, in the tool cache.
 test-languages: rust-worker

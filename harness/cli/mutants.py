@@ -35,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--jobs {options.jobs}: give a number above 0")
     matrix = run_mutants(
         Run(
-            mutants=chosen_mutants(options.ids, options.profile, equivalents=options.equivalents),
+            mutants=chosen_mutants(
+                options.ids, options.profile, equivalents=options.equivalents, whole=options.full
+            ),
             jobs=options.jobs or jobs_by_cores(),
             out=options.out,
             progress=progress(),
@@ -85,12 +87,17 @@ def all_mutants() -> tuple[Mutant, ...]:
 
 
 def chosen_mutants(
-    names: Sequence[str], profile: str, *, equivalents: bool | None = None
+    names: Sequence[str],
+    profile: str,
+    *,
+    equivalents: bool | None = None,
+    whole: bool = True,
 ) -> list[Mutant]:
     """The mutants and equivalents of these names or catalogue IDs, in the table's order.
 
     `equivalents` chooses only those, or none of them. What is driven with the whole profile is
-    chosen by its name. Raises `UsageError` for a name, an ID or a profile that has none.
+    chosen by its name, or as one of all if `whole`. Raises `UsageError` for a name, an ID or a
+    profile that has none.
     """
     mutants = [m for m in all_mutants() if equivalents in (None, m.equivalent)]
     known = {name for mutant in mutants for name in (mutant.name, *mutant.expected)}
@@ -111,6 +118,7 @@ def chosen_mutants(
         for mutant in mutants
         if (not profile or mutant.profile == profile)
         and (not names or {mutant.name, *mutant.expected} & set(names))
+        and (names or whole or mutant.expected)
     ]
 
 

@@ -405,7 +405,8 @@ def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="drive the whole profile against each mutant (hours): shows all collateral",
+        help="drive the whole profile against each mutant (hours): shows all collateral, and what "
+        "takes the whole profile to stay green on",
     )
     parser.add_argument(
         "--out",

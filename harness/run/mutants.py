@@ -36,13 +36,16 @@ from harness.run.conduct import Site, conducted
 from harness.run.forking import MUTANTS, start_forks
 from harness.run.matrix import Fate, Matrix, Row, row_of
 from harness.run.request import Progress, Request
-from harness.run.verify import conformance
+from harness.run.verify import VERSIONED, conformance
 from harness.target.model import Target
 from harness.tools.cache import cache_folder
 
 RUN_WITHIN_S: Final = 400.0
 ENDS_WITHIN_S: Final = 15.0
 HEAVY_IDS: Final = 3
+# each namespace has workers of the engine's own, which only versions need, and hundreds of
+# namespaces cost a quarter of a core
+NO_VERSIONS: Final = {"worker.perNamespaceWorkerCount": 0}
 _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 
@@ -61,17 +64,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What the mutants share."""
+    """What the mutants share: of the engines, one knows no Worker Deployment versions."""
 
     registry: Registry
     children: Children
     engine_at: str
+    versioned_at: str
     forks: Forks
 
 
 def jobs_by_cores() -> int:
     """How many platforms at the same time: they wait more than they work."""
-    return 2 + (os.cpu_count() or 1)
+    return 1 + 2 * (os.cpu_count() or 1)
 
 
 def run_mutants(run: Run) -> Matrix:
@@ -128,11 +132,19 @@ def _line(row: Row) -> str:
 
 
 async def _cluster(registry: Registry, children: Children) -> Cluster:
-    """The engine and the fork server."""
-    forks, (_, address) = await asyncio.gather(
-        start_forks(children, registry.folder, MUTANTS), start_engine(children, {})
+    """The engines and the fork server."""
+    forks, (_, address), (_, versioned) = await asyncio.gather(
+        start_forks(children, registry.folder, MUTANTS),
+        start_engine(children, NO_VERSIONS),
+        start_engine(children, {}),
     )
-    return Cluster(registry=registry, children=children, engine_at=address, forks=forks)
+    return Cluster(
+        registry=registry,
+        children=children,
+        engine_at=address,
+        versioned_at=versioned,
+        forks=forks,
+    )
 
 
 def _make(folder: Path) -> None:
@@ -196,13 +208,20 @@ async def _driven(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> s
     site = Site(
         registry=cluster.registry,
         folder=cluster.registry.folder / mutant.name,
-        engine_at="" if mutant.breakage.engine or mutant.own_engine else cluster.engine_at,
+        engine_at=_engine_for(mutant, request, cluster),
         forks=cluster.forks if mutant.forked else None,
     )
     site.folder.mkdir()
     async with asyncio.timeout(RUN_WITHIN_S):
         await conducted(request, conformance(request), site)
     return ""
+
+
+def _engine_for(mutant: Mutant, request: Request, cluster: Cluster) -> str:
+    """Where the engine is that a mutant shares; empty if it has one of its own."""
+    if mutant.breakage.engine or mutant.own_engine:
+        return ""
+    return cluster.versioned_at if VERSIONED & set(request.asked) else cluster.engine_at
 
 
 def _in_own_namespaces(target: Target, name: str) -> Target:

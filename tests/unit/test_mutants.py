@@ -144,6 +144,15 @@ def test_mutants_are_chosen_by_name_and_by_catalogue_id() -> None:
     assert chosen_mutants([], "") == list(ALL)
 
 
+def test_what_needs_the_whole_profile_is_run_when_that_is_asked_for() -> None:
+    whole = {mutant.name for mutant in ALL if not mutant.expected}
+    assert "every-service-slow" in whole
+    usual = {mutant.name for mutant in chosen_mutants([], "", whole=False)}
+    assert usual == {mutant.name for mutant in ALL} - whole
+    named = chosen_mutants(["every-service-slow"], "", whole=False)
+    assert [mutant.name for mutant in named] == ["every-service-slow"]
+
+
 @pytest.mark.parametrize(
     ("names", "profile", "said"),
     [
