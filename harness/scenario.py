@@ -150,7 +150,7 @@ class Act:
 
     `when` is beside (with the cases), after (when all cases ended), or restarted (after the crash
     group's worker was killed and started again at the end). `breaks` is what it breaks on purpose,
-    `groups` are those whose workers it needs.
+    `groups` are those whose workers it needs, and one that `schedules` needs the engine's own.
     """
 
     name: str
@@ -160,6 +160,7 @@ class Act:
     needs: frozenset[str] = frozenset()
     breaks: frozenset[Breakage] = frozenset()
     groups: tuple[str, ...] = ()
+    schedules: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

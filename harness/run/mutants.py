@@ -9,6 +9,7 @@ one that breaks the engine has an engine of its own. Mutants of other arms are c
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import shutil
 import signal
@@ -43,9 +44,9 @@ from harness.tools.cache import cache_folder
 RUN_WITHIN_S: Final = 400.0
 ENDS_WITHIN_S: Final = 15.0
 HEAVY_IDS: Final = 3
-# each namespace has workers of the engine's own, which only versions need, and hundreds of
-# namespaces cost a quarter of a core
-NO_VERSIONS: Final = {"worker.perNamespaceWorkerCount": 0}
+# each namespace has workers of the engine's own, for versions and schedules; of hundreds of
+# namespaces they take a quarter of a core
+PLAIN: Final = {"worker.perNamespaceWorkerCount": 0}
 _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 
@@ -64,12 +65,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What the mutants share: of the engines, one knows no Worker Deployment versions."""
+    """What the mutants share: of the engines, the plain one knows neither Worker Deployment
+    versions nor schedules."""
 
     registry: Registry
     children: Children
     engine_at: str
-    versioned_at: str
+    plain_at: str
     forks: Forks
 
 
@@ -133,16 +135,16 @@ def _line(row: Row) -> str:
 
 async def _cluster(registry: Registry, children: Children) -> Cluster:
     """The engines and the fork server."""
-    forks, (_, address), (_, versioned) = await asyncio.gather(
+    forks, (_, address), (_, plain) = await asyncio.gather(
         start_forks(children, registry.folder, MUTANTS),
-        start_engine(children, NO_VERSIONS),
         start_engine(children, {}),
+        start_engine(children, PLAIN),
     )
     return Cluster(
         registry=registry,
         children=children,
         engine_at=address,
-        versioned_at=versioned,
+        plain_at=plain,
         forks=forks,
     )
 
@@ -221,7 +223,10 @@ def _engine_for(mutant: Mutant, request: Request, cluster: Cluster) -> str:
     """Where the engine is that a mutant shares; empty if it has one of its own."""
     if mutant.breakage.engine or mutant.own_engine:
         return ""
-    return cluster.versioned_at if VERSIONED & set(request.asked) else cluster.engine_at
+    asked = set(request.asked)
+    suites = [importlib.import_module(name).SUITE for name in request.suites]
+    scheduled = any(act.schedules and asked & set(act.feeds) for s in suites for act in s.acts)
+    return cluster.engine_at if scheduled or VERSIONED & asked else cluster.plain_at
 
 
 def _in_own_namespaces(target: Target, name: str) -> Target:

@@ -245,6 +245,7 @@ SUITE = Suite(
             name="ask-again",
             feeds=("INV-IDEM-4", "INV-IDEM-5"),
             call="scenarios.conformance.acts.again:ask_again",
+            schedules=True,
         ),
     ),
 )

@@ -106,6 +106,7 @@ SUITE = Suite(
             feeds=("INV-ISO-15",),
             breaks=frozenset({"throwaway-tenants"}),
             call="scenarios.conformance.acts.lifecycle:live_and_die",
+            schedules=True,
         ),
         Act(
             name="task-tokens",
