@@ -44,6 +44,7 @@ from harness.tools.cache import cache_folder
 RUN_WITHIN_S: Final = 400.0
 ENDS_WITHIN_S: Final = 15.0
 HEAVY_IDS: Final = 3
+MIXED: Final = 12
 # each namespace has workers of the engine's own, for versions and schedules; of hundreds of
 # namespaces they take a quarter of a core
 PLAIN: Final = {"worker.perNamespaceWorkerCount": 0}
@@ -77,7 +78,7 @@ class Cluster:
 
 def jobs_by_cores() -> int:
     """How many platforms at the same time: they wait more than they work."""
-    return 1 + 2 * (os.cpu_count() or 1)
+    return 2 + 2 * (os.cpu_count() or 1)
 
 
 def run_mutants(run: Run) -> Matrix:
@@ -165,9 +166,10 @@ def _make(folder: Path) -> None:
 
 async def _all(run: Run, folder: Path, cluster: Cluster, done: Callable[[Row], None]) -> None:
     """Run each mutant, beginning with the longest, of which one runs at a time: several would
-    starve each other, and what is measured in them."""
+    starve each other, and what is measured in them. The others go mixed: those of one area all
+    wait, or all work."""
     heavy = sorted((m for m in run.mutants if _heavy(m)), key=lambda m: len(m.expected))
-    light = [mutant for mutant in run.mutants if not _heavy(mutant)]
+    light = _mixed([mutant for mutant in run.mutants if not _heavy(mutant)])
 
     async def work(*queues: list[Mutant]) -> None:
         for queue in queues:
@@ -179,6 +181,11 @@ async def _all(run: Run, folder: Path, cluster: Cluster, done: Callable[[Row], N
         group.create_task(work(heavy, light))
         for _ in range(run.jobs - 1):
             group.create_task(work(light))
+
+
+def _mixed(mutants: list[Mutant]) -> list[Mutant]:
+    """All of them, neighbours of the table far from each other."""
+    return [mutant for first in range(MIXED) for mutant in mutants[first::MIXED]]
 
 
 def _heavy(mutant: Mutant) -> bool:

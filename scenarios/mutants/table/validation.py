@@ -45,5 +45,6 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         clause="fitting input refused",
         defect="An argument with a member that the worker does not know is refused.",
         breakage=broken_worker("unknown-members-refused"),
+        parameters=STUCK,
     ),
 )
