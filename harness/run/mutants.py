@@ -78,7 +78,7 @@ class Cluster:
 
 def jobs_by_cores() -> int:
     """How many platforms at the same time: they wait more than they work."""
-    return 2 + 2 * (os.cpu_count() or 1)
+    return 2 + 3 * (os.cpu_count() or 1)
 
 
 def run_mutants(run: Run) -> Matrix:
