@@ -106,7 +106,7 @@ async def roll_out(drive: Drive) -> None:
         await _current(rollout, "settle", rollout.new)
         await _probed(rollout, "settle")
     if rollout.has(Defect.STILL_RAMPING):
-        await make_ramping(rollout.client, rollout.old, 50, drive.plan.horizon_s)
+        await make_ramping(rollout.client, rollout.old, 90, drive.plan.horizon_s)
         await _probes(rollout, "settle-again", SETTLED)
     if rollout.has(Defect.REMOVED_EARLY):
         await _removed(rollout)

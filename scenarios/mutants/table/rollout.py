@@ -48,7 +48,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         name="old-version-still-ramping",
         expected=("CMP-3",),
         clause="new run on a deprecated version",
-        defect="The old version keeps half of the new runs after the next one was promoted.",
+        defect="The old version keeps nine of ten new runs after the next one was promoted.",
         breakage=Breakage(drive=("old-version-goes-on-ramping",)),
         parameters={"version_drained_s": 3.0},
         collateral={"ROL-2": "new runs do not begin on the version that was promoted"},
