@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.catalogue import load_catalogue
@@ -12,7 +13,7 @@ from harness.checks.check import Check, Evidence
 from harness.checks.growth import CHECKS
 from harness.checks.growth.weight import weights
 from harness.contract.program import Child, SagaProgram, step
-from harness.journal.records import History
+from harness.journal.records import History, Program
 from harness.outcome import Outcome
 from tests.unit.journals import Story, payloads
 
@@ -130,6 +131,13 @@ def _with_child(asked: bool) -> Story:
 
 def test_a_short_child_that_a_program_asked_for_is_no_request() -> None:
     assert failing(_with_child(asked=True), IMP_4) == []
+
+
+def test_a_child_of_a_saga_that_was_delivered_again_was_asked_for() -> None:
+    story = _with_child(asked=True)
+    parent = next(p for p in story.records if isinstance(p, Program) and p.case == "parent")
+    story.add(msgspec.structs.replace(parent, workflow_id="wf-parent~again"))
+    assert failing(story, IMP_4) == []
 
 
 def test_a_short_child_that_nobody_asked_for_is_a_request() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.checks.durability import CHECKS
@@ -265,6 +266,14 @@ def test_an_update_that_was_accepted_and_never_completed_fails() -> None:
     run = run_of(story, "told")
     run.events = [e for e in run.events if "UPDATE_COMPLETED" not in e["eventType"]]
     assert failing(story.judge(DUR_9)) == ["recorded, not handled"]
+
+
+def test_messages_to_a_saga_that_was_delivered_again_are_judged_too() -> None:
+    story = told()
+    delivered = next(each for each in story.records if isinstance(each, Program))
+    story.add(msgspec.structs.replace(delivered, workflow_id="wf-told~again"))
+    _tell(story, run_of(story, "told"), "lost", recorded=0)
+    assert "acknowledged and lost" in failing(story.judge(DUR_9))
 
 
 def test_messages_to_what_is_no_saga_are_not_judged() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from harness.checks.check import Evidence, Finding
-from harness.checks.histories import COMPLETED, Run, coverage, runs, sagas
+from harness.checks.histories import COMPLETED, Run, coverage, groups, runs
 from harness.checks.histories.clauses import Broken, conclude
 from harness.checks.histories.run import payload
 from harness.journal.records import Ending, Operation, Process, Tapped
@@ -76,8 +76,9 @@ def acknowledged_messages_are_kept(evidence: Evidence) -> Finding:
 
 def _told(evidence: Evidence) -> tuple[Counter[_Message], Counter[_Message]]:
     """How often each message was acknowledged, and how often its fate is open."""
-    known = {(saga.tenant, saga.workflow_id) for saga in sagas(evidence).values()}
-    known &= {(run.tenant, run.history.workflow_id) for run in runs(evidence).values()}
+    known = groups(evidence).keys() & {
+        (run.tenant, run.history.workflow_id) for run in runs(evidence).values()
+    }
     told: Counter[_Message] = Counter()
     open_: Counter[_Message] = Counter()
     for op in evidence.of(Operation):
@@ -142,13 +143,11 @@ def _while_down(evidence: Evidence) -> Counter[str]:
             killed[each.group] = each.at_ns
         elif each.event == "ready" and each.group in killed:
             down.setdefault(each.group, []).append((killed.pop(each.group), each.at_ns))
-    groups = {
-        (saga.tenant, saga.workflow_id): saga.program.group for saga in sagas(evidence).values()
-    }
+    driven_in = groups(evidence)
     return Counter(
         op.name
         for op in evidence.of(Operation)
         if op.name in _METHODS and op.ending is Ending.OK
-        for began_ns, over_ns in down.get(groups.get((op.tenant, op.workflow_id), ""), ())
+        for began_ns, over_ns in down.get(driven_in.get((op.tenant, op.workflow_id), ""), ())
         if began_ns <= op.invoked_ns < over_ns
     )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from harness.checks.check import Evidence, Finding
 from harness.checks.growth.weight import LEAST_HISTORIES, Weight, table_of, weights
-from harness.checks.histories import sagas
+from harness.checks.histories import groups
 from harness.checks.histories.clauses import Broken, conclude
 
 REQUEST: Final = "workflow for a request"
@@ -22,7 +22,7 @@ def no_workflow_for_a_request(evidence: Evidence) -> Finding:
     """
     found = weights(evidence)
     short_ms = float(evidence.parameters["short_run_ms"])
-    asked = {(saga.tenant, saga.workflow_id) for saga in sagas(evidence).values()}
+    asked = set(groups(evidence))
     short = [w for w in found if w.activities == 1 and 0 < w.lasted_ms < short_ms]
     broken = [
         Broken(

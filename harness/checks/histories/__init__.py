@@ -27,6 +27,7 @@ from harness.checks.histories.saga import (
     Saga,
     coverage,
     ended_runs,
+    groups,
     sagas,
     steps_of,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "canonical_sha256",
     "coverage",
     "ended_runs",
+    "groups",
     "read_run",
     "remembered",
     "runs",

@@ -66,12 +66,21 @@ def steps_of(nodes: Any) -> list[int]:
 
 @remembered(Program)
 def sagas(evidence: Evidence) -> dict[tuple[str, str], Saga]:
-    """Every saga that was driven, by (tenant, saga id)."""
-    return {
-        (saga.tenant, saga.saga_id): saga
-        for program in evidence.of(Program)
-        for saga in _sagas_in(program, program.program, program.workflow_id)
-    }
+    """Every saga that was driven, by (tenant, saga id); of one that was delivered again under
+    another workflow id, the last."""
+    return {(saga.tenant, saga.saga_id): saga for saga in _delivered(evidence)}
+
+
+@remembered(Program)
+def groups(evidence: Evidence) -> dict[tuple[str, str], str]:
+    """The group that each workflow id was driven in, children included, by (tenant, workflow id)."""
+    return {(saga.tenant, saga.workflow_id): saga.program.group for saga in _delivered(evidence)}
+
+
+def _delivered(evidence: Evidence) -> Iterator[Saga]:
+    """Every saga, as often as it was delivered."""
+    for program in evidence.of(Program):
+        yield from _sagas_in(program, program.program, program.workflow_id)
 
 
 def _sagas_in(program: Program, plain: dict[str, Any], workflow_id: str) -> Iterator[Saga]:
