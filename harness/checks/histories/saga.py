@@ -73,7 +73,7 @@ def sagas(evidence: Evidence) -> dict[tuple[str, str], Saga]:
 
 @remembered(Program)
 def groups(evidence: Evidence) -> dict[tuple[str, str], str]:
-    """The group that each workflow id was driven in, children included, by (tenant, workflow id)."""
+    """The group that each (tenant, workflow id) was driven in, children included."""
     return {(saga.tenant, saga.workflow_id): saga.program.group for saga in _delivered(evidence)}
 
 
