@@ -19,7 +19,7 @@ GONE: Final = 137  # its guard was killed before it could say with what the chil
 
 def ours(command: Sequence[str]) -> bool:
     """Whether a command is a module of this product, run by this interpreter."""
-    if command[0] != sys.executable or "-m" not in command:
+    if command[0] != sys.executable or "-m" not in command[:-1]:
         return False
     return command[command.index("-m") + 1].startswith(OURS)
 
@@ -55,7 +55,7 @@ class Forks:
     def takes(self, command: Sequence[str]) -> bool:
         """Whether a command is a module of ours with nothing else asked of the interpreter; what
         others import may mind what was imported before."""
-        return command[1] == "-m" and ours(command)
+        return ours(command) and command[1] == "-m"
 
     def fork(
         self,

@@ -24,6 +24,9 @@ from harness.platform.registry import Registry
         ([sys.executable, "-P", "-m", "harness.replay"], False),
         ([sys.executable, "worker.py", "-m", "harness.drive"], False),
         (["/usr/bin/worker", "-m", "harness.drive"], False),
+        (["rust/start"], False),
+        ([sys.executable], False),
+        ([sys.executable, "-m"], False),
     ],
 )
 def test_only_our_own_modules_are_forked(command: list[str], taken: bool) -> None:
