@@ -199,11 +199,18 @@ def core_drive(folder: Path) -> Iterator[Row]:
 
 
 def counts(out: str) -> str:
+    """How many verdicts of each outcome, and what is not green by name."""
     try:
-        found: dict[str, int] = json.loads(out)["counts"]
+        told = json.loads(out)
+        found: dict[str, int] = told["counts"]
     except (ValueError, KeyError):
         return "no summary"
-    return ", ".join(f"{count} {outcome}" for outcome, count in found.items())
+    red = [
+        f"{each['id']}: {each['reason']}"
+        for each in told.get("verdicts", ())
+        if each["outcome"] in ("fail", "inconclusive")
+    ]
+    return "; ".join([", ".join(f"{count} {outcome}" for outcome, count in found.items()), *red])
 
 
 def run(*argv: str) -> subprocess.CompletedProcess[str]:
