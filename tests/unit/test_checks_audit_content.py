@@ -270,6 +270,18 @@ def test_each_clause_fails_on_its_defect_alone(check_id: str, clause: str, edit:
     assert red(told(edit), check_id) == {clause}
 
 
+def test_events_are_as_old_as_their_history_says_also_where_it_runs_backwards() -> None:
+    """A signal that comes while a task is worked on is recorded behind it, with its own time."""
+    story = Story()
+    run = story.saga([step(0, "r")], feeds=IDS, end="open").run
+    signal, update, *_ = CHANGES
+    story.event(run, update)
+    story.event(run, signal)
+    run.events[-1]["eventTime"] = run.events[0]["eventTime"]
+    emit(story, as_it_is, sealed, as_it_is)
+    assert red(story, "INV-AUD-5") == set()
+
+
 def test_a_prefix_that_is_no_domain_is_told() -> None:
     story = told(lambda e: [{**e, "type": f"x.{e['type']}"}])
     assert red(story, "EVT-12", event_type_prefix="x.") == {"prefix"}

@@ -34,7 +34,9 @@ def events_of_a_run_are_ordered(evidence: Evidence) -> Finding:
 
     Within each run, what orders the events (`sequence`, or `time` where that is declared) grows as
     the history does, from started to the end; `time` is that of the history's event, within the
-    declared tolerance, and never runs backwards. In which order they are delivered is free.
+    declared tolerance, and runs backwards only where the history's does: what reaches a run while
+    it works on a task keeps the time when it came, and is recorded behind what the task decided.
+    In which order they are delivered is free.
     """
     runs = by_run(evidence)
     declared = evidence.parameters.get("event_order", "sequence")
@@ -74,7 +76,9 @@ def _inverted(before: Match, after: Match, declared: str) -> Iterator[Broken]:
     if both and not _rank(one.sequence, other.sequence):
         text = f"{other.name} has sequence {other.sequence}, the one before it {one.sequence}"
         yield Broken(SEQUENCE, text, path)
-    if is_time(one.time) and is_time(other.time) and _time_ns(other.time) < _time_ns(one.time):
+    recorded_so = after.transition.wall_ns < before.transition.wall_ns
+    timed = is_time(one.time) and is_time(other.time) and not recorded_so
+    if timed and _time_ns(other.time) < _time_ns(one.time):
         text = f"{other.name} is of {other.time}, {one.name} before it of {one.time}"
         yield Broken(BACKWARDS, text, path)
 
