@@ -7,7 +7,8 @@ process that hosts the SDK, so it imports neither the SDK nor Locust; what needs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import importlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -220,6 +221,11 @@ def _all_steps(nodes: Sequence[Node]) -> Iterator[Step]:
             yield node
         elif isinstance(node, Child):
             yield from _all_steps(node.program.nodes)
+
+
+def load_suites(modules: Iterable[str]) -> list[Suite]:
+    """The suites of these modules, in their order."""
+    return [importlib.import_module(name).SUITE for name in modules]
 
 
 def not_allowed(

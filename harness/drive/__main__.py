@@ -35,7 +35,7 @@ from harness.journal.records import Canary, now
 from harness.journal.write import SegmentWriter
 from harness.program_file import SUITE as GIVEN
 from harness.program_file import ProgramFile
-from harness.scenario import Act, Suite, act_breaks
+from harness.scenario import Act, Suite, act_breaks, load_suites
 from harness.tap.client import TapClient
 from harness.trial import NO_ROOM
 
@@ -88,7 +88,7 @@ async def _work(plan: DrivePlan, writer: SegmentWriter, link: SupervisorLink) ->
     clients = await connect_all(plan.engine, plan.tenants)
     async with DoublesClient(plan.control) as doubles:
         drive = Drive(plan=plan, writer=writer, clients=clients, doubles=doubles, supervisor=link)
-        suites = [importlib.import_module(name).SUITE for name in plan.suites]
+        suites = load_suites(plan.suites)
         suites += _given(plan.given)
         runs = runs_of(drive, suites)
         told = await link.ask(

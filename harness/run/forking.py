@@ -11,21 +11,22 @@ from harness.platform.child import Children
 from harness.platform.forks import Forks
 
 READY_WITHIN_S: Final = 30.0
+# the doubles start beside the fork server, and not from it
 REFERENCE: Final = (
-    "harness.doubles.instruments",
     "harness.drive.cases",
     "harness.drive.evidence",
     "harness.tap.forward",
     "scenarios.reference.worker",
     "scenarios.reference.exporter",
-    "uvloop",
 )
 MUTANTS: Final = (
     *REFERENCE,
+    "harness.doubles.instruments",
     "harness.replay.capture",
     "harness.replay.compare",
     "scenarios.mutants.worker",
     "scenarios.mutants.exporter",
+    "uvloop",
 )
 
 

@@ -9,7 +9,6 @@ one that breaks the engine has an engine of its own. Mutants of other arms are c
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import shutil
 import signal
@@ -38,6 +37,7 @@ from harness.run.forking import MUTANTS, start_forks
 from harness.run.matrix import Fate, Matrix, Row, row_of
 from harness.run.request import Progress, Request
 from harness.run.verify import VERSIONED, conformance
+from harness.scenario import load_suites
 from harness.target.model import Target
 from harness.tools.cache import cache_folder
 
@@ -231,8 +231,8 @@ def _engine_for(mutant: Mutant, request: Request, cluster: Cluster) -> str:
     if mutant.breakage.engine or mutant.own_engine:
         return ""
     asked = set(request.asked)
-    suites = [importlib.import_module(name).SUITE for name in request.suites]
-    scheduled = any(act.schedules and asked & set(act.feeds) for s in suites for act in s.acts)
+    acts = [act for suite in load_suites(request.suites) for act in suite.acts]
+    scheduled = any(act.schedules and asked & set(act.feeds) for act in acts)
     return cluster.engine_at if scheduled or VERSIONED & asked else cluster.plain_at
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import importlib.metadata
 from dataclasses import replace
 
@@ -19,7 +18,7 @@ from harness.run.replays import record_replays
 from harness.run.request import Request
 from harness.run.serve import serve, start_drive
 from harness.run.source import record_scan, record_seeds, record_worker, suffices
-from harness.scenario import not_allowed
+from harness.scenario import load_suites, not_allowed
 from harness.trial import Trial
 
 # where none of these is asked, workers poll unversioned, which saves making versions current
@@ -78,7 +77,7 @@ def _read(request: Request, platform: Platform, trial: Trial) -> None:
 def with_generators(request: Request) -> Request:
     """The request that says what draws sagas, with its version: the same seed gives the same ones
     by the same."""
-    suites = [importlib.import_module(name).SUITE for name in request.suites]
+    suites = load_suites(request.suites)
     drawing = importlib.metadata.version("hypothesis")
     generators = {
         f"generator of {suite.name}": f"{suite.generated.version}, hypothesis {drawing}"
@@ -90,7 +89,7 @@ def with_generators(request: Request) -> Request:
 
 def _not_driven(request: Request) -> dict[str, str]:
     """What this target keeps from being driven, by catalogue ID."""
-    suites = [importlib.import_module(name).SUITE for name in request.suites]
+    suites = load_suites(request.suites)
     reasons = not_allowed(suites, request.asked, request.target.allow.faults)
     if request.target.exporter is None:
         emitted = {check.id for check in TABLE if check.subject is Subject.EXPORTER}
