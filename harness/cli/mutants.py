@@ -33,16 +33,19 @@ def run(options: argparse.Namespace) -> int:
     """Run the mutants, print the kill matrix."""
     if options.jobs < 0:
         raise UsageError(f"--jobs {options.jobs}: give a number above 0")
+    if options.resume and options.out is None:
+        raise UsageError("--resume goes on with the trials of --out DIR, which is missing")
     matrix = run_mutants(
         Run(
             mutants=chosen_mutants(
                 options.ids, options.profile, equivalents=options.equivalents, whole=options.full
             ),
-            jobs=options.jobs or jobs_by_cores(),
+            jobs=options.jobs or jobs_by_cores(whole=options.full),
             out=options.out,
             progress=progress(),
             request_of=lambda mutant: request_of(mutant, full=options.full),
             kept=lambda matrix: _keep(matrix, options.out),
+            goes_on=options.resume,
         )
     )
     matrix = with_proofs(matrix)

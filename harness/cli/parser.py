@@ -414,6 +414,11 @@ def _mutants(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="DIR",
         help="keep the mutants' trials there, and matrix.json as far as it is",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="judge the whole trials that --out holds already, and drive the others",
+    )
     _format(parser)
 
 

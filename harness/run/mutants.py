@@ -34,6 +34,7 @@ from harness.platform.forks import Forks
 from harness.platform.registry import Registry, sweep
 from harness.run.conduct import Site, conducted
 from harness.run.forking import MUTANTS, start_forks
+from harness.run.kept import kept_trial, said_as_driven, seconds_of
 from harness.run.matrix import Fate, Matrix, Row, row_of
 from harness.run.request import Progress, Request
 from harness.run.verify import VERSIONED, conformance
@@ -54,7 +55,8 @@ _JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What to run and how: `request_of` is what is asked of a mutant's platform, `out` where the
-    trials are kept, `kept` is called with all rows after each."""
+    trials are kept, `kept` is called with all rows after each. One that `goes_on` judges the trials
+    that are there already, and drives the rest."""
 
     mutants: Sequence[Mutant]
     jobs: int
@@ -62,6 +64,7 @@ class Run:
     progress: Progress
     request_of: Callable[[Mutant], Request]
     kept: Callable[[Matrix], None]
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +79,18 @@ class Cluster:
     forks: Forks
 
 
-def jobs_by_cores() -> int:
-    """How many platforms at the same time: they wait more than they work."""
-    return 2 + 3 * (os.cpu_count() or 1)
+def jobs_by_cores(*, whole: bool) -> int:
+    """How many platforms at the same time: they wait more than they work, but where each is driven
+    with its whole profile."""
+    cores = os.cpu_count() or 1
+    return cores if whole else 2 + 3 * cores
 
 
 def run_mutants(run: Run) -> Matrix:
     """Run every mutant and judge it; ends early, with the rows there are, on SIGINT or SIGTERM.
 
-    Raises `UsageError` if there are trials in `out` already, `UnavailableError` if it cannot be
-    written.
+    Raises `UsageError` if there are trials in `out` already and it does not go on with them,
+    `UnavailableError` if that cannot be written.
     """
     for line in sweep(cache_folder() / "running"):
         run.progress(line)
@@ -115,7 +120,7 @@ async def _run(run: Run) -> Matrix:
         await _all(run, folder, await _cluster(registry, children), done)
 
     try:
-        _make(logs)
+        _make(logs, goes_on=run.goes_on)
         async with Children(registry, logs) as children:
             work = asyncio.create_task(all_of_it(children))
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,11 +155,14 @@ async def _cluster(registry: Registry, children: Children) -> Cluster:
     )
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, *, goes_on: bool) -> None:
     try:
+        if goes_on:
+            shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             raise UsageError(
-                f"{folder.parent}: holds the trials of mutants already; give --out a new folder"
+                f"{folder.parent}: holds the trials of mutants already; give --out a new folder, "
+                "or go on with them by --resume"
             )
         folder.mkdir(parents=True)
     except OSError as error:
@@ -195,6 +203,8 @@ def _heavy(mutant: Mutant) -> bool:
 
 async def _one(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> Row:
     began = time.monotonic()
+    if run.goes_on and (kept := await asyncio.to_thread(_kept, mutant, run, folder)):
+        return kept
     drive = _driven if mutant.arm == "verify" else _commanded
     try:
         why = await drive(mutant, run, folder, cluster)
@@ -210,9 +220,17 @@ async def _one(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> Row:
     return row
 
 
+def _kept(mutant: Mutant, run: Run, folder: Path) -> Row | None:
+    """The row of the trial that an earlier run left, if it left a whole one."""
+    journal = kept_trial(mutant, run.request_of(mutant), folder)
+    if journal is None:
+        return None
+    return row_of(mutant, _verdicts(mutant, journal), seconds_of(journal))
+
+
 async def _driven(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> str:
     """One trial of the conformance arm; says why there is none."""
-    asked = run.request_of(mutant)
+    asked = said_as_driven(mutant, run.request_of(mutant))
     request = replace(asked, out=folder, target=_in_own_namespaces(asked.target, mutant.name))
     site = Site(
         registry=cluster.registry,
@@ -228,9 +246,10 @@ async def _driven(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> s
 
 def _engine_for(mutant: Mutant, request: Request, cluster: Cluster) -> str:
     """Where the engine is that a mutant shares; empty if it has one of its own."""
-    if mutant.breakage.engine or mutant.own_engine:
-        return ""
     asked = set(request.asked)
+    whole = asked >= set(PROFILES[mutant.profile])  # which nobody else's load may disturb
+    if whole or mutant.breakage.engine or mutant.own_engine:
+        return ""
     acts = [act for suite in load_suites(request.suites) for act in suite.acts]
     scheduled = any(act.schedules and asked & set(act.feeds) for act in acts)
     return cluster.engine_at if scheduled or VERSIONED & asked else cluster.plain_at
