@@ -26,6 +26,7 @@ from harness.journal.manifest import (
     Manifest,
     begin_manifest,
     file_entry,
+    read_manifest,
     write_manifest,
 )
 from harness.journal.records import UNDECODABLE, Footer
@@ -49,6 +50,17 @@ class Trial:
         self.logs = folder / LOGS
         self.seed = zlib.crc32(trial_id.encode()) or 1
         self._lock = lock
+
+    def take_over(self, recorded: Path) -> None:
+        """Begin with the evidence of another trial; its supervisor's segment gets another name."""
+        with self._on_disk():
+            for path in sorted(recorded.rglob("*")):
+                name = path.relative_to(recorded)
+                if path.is_file() and name.parts[0] not in (LOCK, MANIFEST, DRAFT):
+                    if name == Path(JOURNAL, f"{OWN}.jsonl"):
+                        name = Path(JOURNAL, f"{OWN}-of-the-drive.jsonl")
+                    (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    os.link(path, self.folder / name)
 
     def begin(self, manifest: Manifest) -> None:
         """Write what is known now, for the case that the run is killed."""
@@ -124,14 +136,15 @@ def new_trial_id(arm: str) -> str:
     return f"{arm}-{moment}-{secrets.token_hex(2)}"
 
 
-def open_trial(arm: str, out: Path | None) -> Trial:
+def open_trial(arm: str, out: Path | None, recorded: Path | None = None) -> Trial:
     """Make and lock a trial's folder: `out`, or a new one below `out/`, named as the trial.
 
-    Its id is new in either case: workflow ids begin with it, and an engine remembers them.
+    Its id is new in either case: workflow ids begin with it, and an engine remembers them. Only one
+    that takes over the drive of a `recorded` trial has that one's.
     Raises `UsageError` for a folder that holds a trial already or is in use by a run,
     `UnavailableError` for one that cannot be written or a disk that is full.
     """
-    trial_id = new_trial_id(arm)
+    trial_id = read_manifest(recorded).trial_id if recorded else new_trial_id(arm)
     folder = out or Path("out") / trial_id
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -31,6 +31,12 @@ class Breakage:
     setup: str = ""
     detectors: tuple[str, ...] = ()
     tenants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def after_drive(self) -> bool:
+        """Whether all that is broken is used only once the drive is over: to read and to replay."""
+        driven = replace(self, next_worker=(), workflows="", setup="", detectors=())
+        return driven == NOTHING != self
 
 
 NOTHING = Breakage()

@@ -66,7 +66,7 @@ def conduct(request: Request, arm: Arm) -> Ended:
     """
     for line in sweep(cache_folder() / "running"):
         request.progress(line)
-    trial = open_trial(request.arm, request.out)
+    trial = open_trial(request.arm, request.out, request.recorded)
     try:
         return asyncio.run(_conduct(request, arm, trial))
     finally:
@@ -86,7 +86,7 @@ async def conducted(request: Request, arm: Arm, site: Site) -> Ended:
 
     A cancelled one is sealed as interrupted, and cancelled.
     """
-    trial = open_trial(request.arm, request.out)
+    trial = open_trial(request.arm, request.out, request.recorded)
     try:
         begun = _begun(request, trial)
         trial.begin(begun)

@@ -16,27 +16,24 @@ from typing import Final
 from harness.errors import HarnessError
 from harness.journal.manifest import read_manifest
 from harness.journal.read import Journal, read_trial
-from harness.mutant import Mutant
 from harness.run.request import Request
 
 DRIVEN: Final = "driven as"  # in the manifest's `environment`
 
 
-def said_as_driven(mutant: Mutant, request: Request) -> Request:
-    """The request whose trial will say by what it was driven."""
-    return replace(
-        request, environment={**request.environment, DRIVEN: _print_of(mutant, request)}
-    )
+def said_as_driven(name: str, request: Request) -> Request:
+    """The request whose trial, of the mutant of this name, will say by what it was driven."""
+    return replace(request, environment={**request.environment, DRIVEN: _print_of(name, request)})
 
 
-def kept_trial(mutant: Mutant, request: Request, folder: Path) -> Journal | None:
+def kept_trial(name: str, request: Request, folder: Path) -> Journal | None:
     """The complete trial of the same drive in a mutant's folder, or none: then the folder is gone.
 
     A trial that was cut off, edited or driven otherwise is none.
     """
     try:
         manifest = read_manifest(folder)
-        same = manifest.environment.get(DRIVEN) == _print_of(mutant, request)
+        same = manifest.environment.get(DRIVEN) == _print_of(name, request)
         journal = read_trial(folder) if same else None
     except HarnessError:
         journal = None
@@ -51,11 +48,11 @@ def seconds_of(journal: Journal) -> float:
     return (journal.manifest.ended_wall_ns - journal.manifest.started_wall_ns) / 1e9
 
 
-def _print_of(mutant: Mutant, request: Request) -> str:
+def _print_of(name: str, request: Request) -> str:
     """A fingerprint of all that decides what is driven."""
     driven = (
-        mutant.name,
-        mutant.breakage,
+        name,
+        request.breakage,
         request.asked,
         request.cases,
         request.suites,

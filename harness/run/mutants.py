@@ -2,8 +2,7 @@
 
 A mutant's platform is driven with what its expected checks need. Then all checks of its profile
 judge what was recorded: one that turns red without being expected, or declared as collateral, has
-raised a false alarm. Each mutant has namespaces, doubles, worker, exporter and drive of its own;
-one that breaks the engine has an engine of its own. Mutants of other arms are commands.
+raised a false alarm.
 """
 
 from __future__ import annotations
@@ -12,14 +11,11 @@ import asyncio
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from harness.catalogue import load_catalogue
 from harness.checks.table import PROFILES, TABLE
@@ -27,29 +23,26 @@ from harness.checks.verdict import Verdict, judge
 from harness.errors import HarnessError, UnavailableError, UsageError
 from harness.journal.read import Journal, read_trial
 from harness.mutant import Mutant
-from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS
-from harness.platform.child import Child, Children
+from harness.platform.child import Children
 from harness.platform.engine import start_engine
-from harness.platform.forks import Forks
 from harness.platform.registry import Registry, sweep
-from harness.run.conduct import Site, conducted
 from harness.run.forking import MUTANTS, start_forks
-from harness.run.kept import kept_trial, said_as_driven, seconds_of
+from harness.run.kept import kept_trial, seconds_of
 from harness.run.matrix import Fate, Matrix, Row, row_of
+from harness.run.mutant_trial import (
+    PLAIN,
+    RUN_WITHIN_S,
+    SHARED,
+    Cluster,
+    SharedDrive,
+    commanded,
+    driven,
+)
 from harness.run.request import Progress, Request
-from harness.run.verify import VERSIONED, conformance
-from harness.scenario import load_suites
-from harness.target.model import Target
 from harness.tools.cache import cache_folder
 
-RUN_WITHIN_S: Final = 400.0
-ENDS_WITHIN_S: Final = 15.0
 HEAVY_IDS: Final = 3
 MIXED: Final = 12
-# each namespace has workers of the engine's own, for versions and schedules; of hundreds of
-# namespaces they take a quarter of a core
-PLAIN: Final = {"worker.perNamespaceWorkerCount": 0}
-_JUDGED: Final = (EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +58,6 @@ class Run:
     request_of: Callable[[Mutant], Request]
     kept: Callable[[Matrix], None]
     goes_on: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """What the mutants share: of the engines, the plain one knows neither Worker Deployment
-    versions nor schedules."""
-
-    registry: Registry
-    children: Children
-    engine_at: str
-    plain_at: str
-    forks: Forks
 
 
 def jobs_by_cores(*, whole: bool) -> int:
@@ -117,7 +98,7 @@ async def _run(run: Run) -> Matrix:
         run.kept(matrix())
 
     async def all_of_it(children: Children) -> None:
-        await _all(run, folder, await _cluster(registry, children), done)
+        await _all(run, folder, await _cluster(run, folder, registry, children), done)
 
     try:
         _make(logs, goes_on=run.goes_on)
@@ -139,19 +120,21 @@ def _line(row: Row) -> str:
     return f"{row.fate.value:12} {row.mutant.name} ({what}), {row.seconds:.0f} s"
 
 
-async def _cluster(registry: Registry, children: Children) -> Cluster:
-    """The engines and the fork server."""
+async def _cluster(run: Run, folder: Path, registry: Registry, children: Children) -> Cluster:
+    """What the mutants share: engines, the fork server, a drive."""
     forks, (_, address), (_, plain) = await asyncio.gather(
         start_forks(children, registry.folder, MUTANTS),
         start_engine(children, {}),
         start_engine(children, PLAIN),
     )
+    requests = [run.request_of(mutant) for mutant in run.mutants if mutant.arm == "verify"]
     return Cluster(
         registry=registry,
         children=children,
         engine_at=address,
         plain_at=plain,
         forks=forks,
+        drive=SharedDrive(requests, folder / SHARED, goes_on=run.goes_on),
     )
 
 
@@ -185,7 +168,7 @@ async def _all(run: Run, folder: Path, cluster: Cluster, done: Callable[[Row], N
                 mutant = queue.pop(0)
                 done(await _one(mutant, run, folder / mutant.name, cluster))
 
-    async with asyncio.TaskGroup() as group:
+    async with cluster.drive.running(cluster), asyncio.TaskGroup() as group:
         group.create_task(work(heavy, light))
         for _ in range(run.jobs - 1):
             group.create_task(work(light))
@@ -205,9 +188,11 @@ async def _one(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> Row:
     began = time.monotonic()
     if run.goes_on and (kept := await asyncio.to_thread(_kept, mutant, run, folder)):
         return kept
-    drive = _driven if mutant.arm == "verify" else _commanded
     try:
-        why = await drive(mutant, run, folder, cluster)
+        if mutant.arm == "verify":
+            why = await driven(mutant, run.request_of(mutant), folder, cluster)
+        else:
+            why = await commanded(mutant, folder, cluster)
         journal = await asyncio.to_thread(read_trial, folder) if not why else None
     except (HarnessError, TimeoutError) as error:
         why = str(error) or f"did not end within {RUN_WITHIN_S:g} s"
@@ -222,68 +207,10 @@ async def _one(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> Row:
 
 def _kept(mutant: Mutant, run: Run, folder: Path) -> Row | None:
     """The row of the trial that an earlier run left, if it left a whole one."""
-    journal = kept_trial(mutant, run.request_of(mutant), folder)
+    journal = kept_trial(mutant.name, run.request_of(mutant), folder)
     if journal is None:
         return None
     return row_of(mutant, _verdicts(mutant, journal), seconds_of(journal))
-
-
-async def _driven(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> str:
-    """One trial of the conformance arm; says why there is none."""
-    asked = said_as_driven(mutant, run.request_of(mutant))
-    request = replace(asked, out=folder, target=_in_own_namespaces(asked.target, mutant.name))
-    site = Site(
-        registry=cluster.registry,
-        folder=cluster.registry.folder / mutant.name,
-        engine_at=_engine_for(mutant, request, cluster),
-        forks=cluster.forks if mutant.forked else None,
-    )
-    site.folder.mkdir()
-    async with asyncio.timeout(RUN_WITHIN_S):
-        await conducted(request, conformance(request), site)
-    return ""
-
-
-def _engine_for(mutant: Mutant, request: Request, cluster: Cluster) -> str:
-    """Where the engine is that a mutant shares; empty if it has one of its own."""
-    asked = set(request.asked)
-    whole = asked >= set(PROFILES[mutant.profile])  # which nobody else's load may disturb
-    if whole or mutant.breakage.engine or mutant.own_engine:
-        return ""
-    acts = [act for suite in load_suites(request.suites) for act in suite.acts]
-    scheduled = any(act.schedules and asked & set(act.feeds) for act in acts)
-    return cluster.engine_at if scheduled or VERSIONED & asked else cluster.plain_at
-
-
-def _in_own_namespaces(target: Target, name: str) -> Target:
-    return msgspec.structs.replace(
-        target,
-        tenants=tuple(
-            msgspec.structs.replace(tenant, namespace=f"{name}.{tenant.namespace}")
-            for tenant in target.tenants
-        ),
-    )
-
-
-async def _commanded(mutant: Mutant, run: Run, folder: Path, cluster: Cluster) -> str:
-    """One trial of another arm, by its command; says why there is none."""
-    options = ["--mutant", mutant.name, "--no-show", "--out", str(folder), *mutant.options]
-    child = await cluster.children.start(
-        mutant.name, [sys.executable, "-m", "harness", mutant.arm, *options]
-    )
-    code = await child.wait(RUN_WITHIN_S)
-    if code in _JUDGED:
-        return ""
-    await child.stop(ENDS_WITHIN_S)
-    return _why(child, code)
-
-
-def _why(child: Child, code: int | None) -> str:
-    return (
-        f"did not end within {RUN_WITHIN_S:g} s"
-        if code is None
-        else (f"ended with {code}{child.tail()}")
-    )
 
 
 def _verdicts(mutant: Mutant, journal: Journal) -> list[Verdict]:

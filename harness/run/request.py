@@ -26,7 +26,8 @@ class Request:
     declared meanings. `ours` says that the target is the reference platform. `cases` are patterns
     of the names of those cases that suffice; without any, all that feed the asked IDs are driven.
     `given` are program files to drive. A `seed` of 0 is the trial's own.
-    `environment` is kept in the manifest.
+    `environment` is kept in the manifest. Where `recorded` is a trial's folder, its drive is taken
+    over instead of driving.
     """
 
     arm: str
@@ -40,6 +41,7 @@ class Request:
     given: tuple[ProgramFile, ...] = ()
     breakage: Breakage = NOTHING
     out: Path | None = None
+    recorded: Path | None = None
     seed: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     waivers: tuple[dict[str, str], ...] = ()

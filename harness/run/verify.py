@@ -39,19 +39,11 @@ def conformance(request: Request, *, forking: bool = False) -> Arm:
             record_worker(request, platform)
             _read(request, platform, trial)
             return await record_replays(request, platform, trial, children)
-        request.progress("starting the engine and the doubles")
-        with timed(platform, "set-up: engine and doubles"):
-            begun = [platform.start_engine(), platform.start_doubles()]
-            if forking:
-                begun.append(_fork(platform, children))
-            await asyncio.gather(*begun)
-        platform.versioned = bool(VERSIONED & set(request.asked))
-        drive = await start_drive(request, platform, trial, children)
-        with timed(platform, "drive: all of it"):
-            await serve(request, platform, drive)
+        if request.recorded is None:
+            await _driven(request, platform, trial, children, forking=forking)
+        else:
+            await asyncio.to_thread(trial.take_over, request.recorded)
         _read(request, platform, trial)
-        with timed(platform, "stopping the platform"):
-            await platform.stop()
         if forking:
             children.forks = None  # what is replayed has another seed of hashes than what ran
         in_process, over_wire = await asyncio.gather(
@@ -61,6 +53,34 @@ def conformance(request: Request, *, forking: bool = False) -> Arm:
         return _not_driven(request) | in_process | over_wire
 
     return arm
+
+
+def drive_alone(request: Request) -> Arm:
+    """The arm that only drives: others take over what is recorded."""
+
+    async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
+        await _driven(request, platform, trial, children, forking=False)
+        return {}
+
+    return arm
+
+
+async def _driven(
+    request: Request, platform: Platform, trial: Trial, children: Children, *, forking: bool
+) -> None:
+    """Start the platform, drive it, stop it."""
+    request.progress("starting the engine and the doubles")
+    with timed(platform, "set-up: engine and doubles"):
+        begun = [platform.start_engine(), platform.start_doubles()]
+        if forking:
+            begun.append(_fork(platform, children))
+        await asyncio.gather(*begun)
+    platform.versioned = bool(VERSIONED & set(request.asked))
+    drive = await start_drive(request, platform, trial, children)
+    with timed(platform, "drive: all of it"):
+        await serve(request, platform, drive)
+    with timed(platform, "stopping the platform"):
+        await platform.stop()
 
 
 async def _fork(platform: Platform, children: Children) -> None:
