@@ -21,6 +21,7 @@ from scenarios.mutants.table import (
     isolation,
     load_and_chaos,
     next_builds,
+    replayed,
     rollout,
     validation,
 )
@@ -28,11 +29,16 @@ from scenarios.mutants.table.unkilled import UNKILLED
 
 __all__ = ["EQUIVALENTS", "MUTANTS", "UNKILLED"]
 
-EQUIVALENTS: Final[tuple[Mutant, ...]] = (*equivalents.EQUIVALENTS, *next_builds.EQUIVALENTS)
+EQUIVALENTS: Final[tuple[Mutant, ...]] = (
+    *equivalents.EQUIVALENTS,
+    *replayed.EQUIVALENTS,
+    *next_builds.EQUIVALENTS,
+)
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *isolation.MUTANTS,
     *authorization.MUTANTS,
     *idempotency.MUTANTS,
+    *replayed.MUTANTS,
     *determinism.MUTANTS,
     *next_builds.MUTANTS,
     *audit.MUTANTS,

@@ -38,6 +38,9 @@ SOON: Final[dict[str, Any]] = {"event_lag_ms": 8000}
 VERY_SOON: Final[dict[str, Any]] = {"event_lag_ms": 2000}
 STUCK: Final[dict[str, Any]] = {"horizon_s": 15}
 
+# what nothing disturbs, of every kind of command
+UNDISTURBED: Final = ("plain", "compensated", "timers", "signals", "child", "continued")
+
 # why other checks are right to turn red
 APPLIED_TWICE: Final = {
     "INV-IDEM-8": "an effect applied twice has two results, and the history holds the second",

@@ -48,13 +48,6 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         equivalent=True,
     ),
     Mutant(
-        name="timeouts-changed",
-        expected=("INV-DET-1", "INV-DET-2"),
-        defect="The deployed code has other timeouts and retries than the recorded runs.",
-        breakage=replayed("timeouts_changed"),
-        equivalent=True,
-    ),
-    Mutant(
         name="patch-deprecated-in-time",
         expected=("INV-VER-3",),
         defect="The new build deprecates a patch that every open run has the marker of.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from harness.mutant import Mutant
-from scenarios.mutants.table.broken import broken_worker, next_build
+from scenarios.mutants.table.broken import UNDISTURBED, broken_worker, next_build
 
 TASKS: Final = "tasks"
 COMMANDS: Final = "commands"
@@ -35,6 +35,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     _next("result", "result_changed", CONTENTS, "answers otherwise"),
     _next("continued", "continuation_changed", CONTENTS, "goes on with other input", "continued"),
     _next("child", "child_changed", CONTENTS, "gives children another input", "child"),
+    _next("activity-renamed", "activity_renamed", COMMANDS, "has other names for activities"),
+    _next("activity-added", "activity_added", COMMANDS, "has an activity more for each step"),
+    _next("activity-removed", "activity_removed", COMMANDS, "leaves the first step out"),
+    _next("timer-removed", "timer_removed", COMMANDS, "takes no timer", "timers"),
+    _next("memo", "memo_upserted", COMMANDS, "writes a memo"),
+    _next("restricted", "by_clock", TASKS, "asks for the time, which its sandbox forbids"),
+    _next("chance", "seeded_chance_in_input", CONTENTS, "gives activities a throw of dice"),
     Mutant(
         name="replay-told",
         expected=("INV-DET-9",),
@@ -45,14 +52,13 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     ),
 )
 
-_UNDISTURBED: Final = ("plain", "compensated", "timers", "signals", "child", "continued")
 EQUIVALENTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="next-build-timeouts",
         expected=("INV-DET-9",),
         defect="The new build has other timeouts and retries than the recorded runs.",
         breakage=next_build("timeouts_changed"),
-        cases=_UNDISTURBED,
+        cases=UNDISTURBED,
         equivalent=True,
     ),
     Mutant(
@@ -60,7 +66,7 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         expected=("INV-DET-9",),
         defect="The new build has timers behind a patch, which runs of before do not take.",
         breakage=next_build("patched"),
-        cases=_UNDISTURBED,
+        cases=UNDISTURBED,
         equivalent=True,
     ),
 )
