@@ -94,16 +94,7 @@ class SharedDrive:
         await asyncio.shield(self._drive)
         return self._folder
 
-    async def _driven(self, cluster: Cluster) -> None:
-        request = said_as_driven(SHARED, self._request())
-        if self._goes_on:
-            kept = await asyncio.to_thread(kept_trial, SHARED, request, self._folder)
-            if kept is not None:
-                return
-        request = replace(request, out=self._folder)
-        await _conducted(SHARED, request, drive_alone(request), cluster)
-
-    def _request(self) -> Request:
+    def request(self) -> Request:
         """All that any of them asks, of a platform on which nothing is broken."""
         asked = {each for request in self._requests for each in request.asked}
         patterns = [each for request in self._requests for each in request.cases]
@@ -114,6 +105,15 @@ class SharedDrive:
             cases=() if whole else tuple(dict.fromkeys(patterns)),
             breakage=NOTHING,
         )
+
+    async def _driven(self, cluster: Cluster) -> None:
+        request = said_as_driven(SHARED, self.request())
+        if self._goes_on:
+            kept = await asyncio.to_thread(kept_trial, SHARED, request, self._folder)
+            if kept is not None:
+                return
+        request = replace(request, out=self._folder)
+        await _conducted(SHARED, request, drive_alone(request), cluster)
 
 
 def takes_over(request: Request) -> bool:

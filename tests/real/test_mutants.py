@@ -28,6 +28,14 @@ def harness(*options: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def ids_in(folder: Path) -> dict[str, str]:
+    """The ids of the mutants' trials in a folder."""
+    return {
+        path.parent.name: json.loads(path.read_bytes())["trial_id"]
+        for path in folder.glob("*/manifest.json")
+    }
+
+
 def test_mutants_are_killed_by_their_checks_alone(tmp_path: Path) -> None:
     done = harness("mutants", *CHOSEN, "--format", "json", "--out", str(tmp_path))
     matrix: dict[str, Any] = json.loads(done.stdout)
@@ -37,6 +45,13 @@ def test_mutants_are_killed_by_their_checks_alone(tmp_path: Path) -> None:
         alarm for row in rows.values() for alarm in row["also_red"] if not alarm["declared"]
     ] == []
     assert done.returncode == 0, done.stdout + done.stderr
+    driven = ids_in(tmp_path)
+    resumed = harness("mutants", *CHOSEN, "--format", "json", "--out", str(tmp_path), "--resume")
+    assert {row["mutant"]: row["fate"] for row in json.loads(resumed.stdout)["mutants"]} == {
+        name: row["fate"] for name, row in rows.items()
+    }
+    assert ids_in(tmp_path) == driven
+    assert driven.keys() == {*CHOSEN, "shared-drive"}
 
 
 def test_the_reference_platform_passes_where_they_fail(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["mutants", "no-such-mutant"], 64, "no-such-mutant"),
         (["mutants", "--profile", "cor"], 64, "cor"),
         (["mutants", "--jobs", "-1"], 64, "--jobs"),
+        (["mutants", "clock-read", "--resume"], 64, "--out DIR"),
         (["catalogue", "INV-PDP-99"], 64, "INV-PDP-99"),
         (["catalogue", "INV-PDP-3", "--format", "json", "INV-NO-1"], 64, "INV-NO-1"),
         (["init", "target.yaml"], 64, "target.yaml: exists already"),

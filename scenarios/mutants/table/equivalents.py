@@ -43,8 +43,10 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
         defect="The workflow code has a timer before each step, and always had.",
         breakage=Breakage(
             worker=broken_worker("timer-before-steps").worker,
+            rolled_out=broken_worker("timer-before-steps").worker,
             workflows=replayed("step_slept_before").workflows,
         ),
+        collateral={"INV-VER-2": "the kept histories are of code that had no timers"},
         equivalent=True,
     ),
     Mutant(
