@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from temporalio.client import WorkflowHistory
 
@@ -114,19 +115,28 @@ def _written(
 def _followers(
     drive: Drive, tracked: Tracked, events: tuple[HistoryEvent, ...]
 ) -> Iterator[Tracked]:
+    """The runs that a history leads to: what carries on, and children.
+
+    A parent that ended at once may not have been told that its child was started.
+    """
     tenant_of = {tenant.namespace: tenant.name for tenant in drive.tenants}
+    told = {int(event.attributes.get("initiatedEventId", 0)) for event in events}
+    over = bool(events) and events[-1].type in STATUS
+
+    def child(attributes: Mapping[str, Any], workflow_id: str, run_id: str) -> Tracked:
+        tenant = tenant_of.get(attributes.get("namespace", ""), tracked.tenant)
+        return Tracked(tenant=tenant, workflow_id=workflow_id, run_id=run_id)
+
     for event in events:
         following = event.attributes.get("newExecutionRunId")
         if following:
             yield Tracked(tenant=tracked.tenant, workflow_id=tracked.workflow_id, run_id=following)
         if event.type == "CHILD_WORKFLOW_EXECUTION_STARTED":
-            child = event.attributes["workflowExecution"]
-            namespace = event.attributes.get("namespace", "")
-            yield Tracked(
-                tenant=tenant_of.get(namespace, tracked.tenant),
-                workflow_id=child["workflowId"],
-                run_id=child["runId"],
-            )
+            started = event.attributes["workflowExecution"]
+            yield child(event.attributes, started["workflowId"], started["runId"])
+        initiated = event.type == "START_CHILD_WORKFLOW_EXECUTION_INITIATED"
+        if initiated and over and event.id not in told:
+            yield child(event.attributes, event.attributes["workflowId"], "")
 
 
 async def await_audit(drive: Drive, audited: list[tuple[str, str, int]]) -> None:

@@ -748,6 +748,21 @@ def test_a_history_that_grew_after_a_refusal_fails() -> None:
     assert red == ["history changed by a foreign call"]
 
 
+def test_a_timeout_beside_a_foreign_call_is_not_its_doing() -> None:
+    """It leaves open what the call changed."""
+    new = ["ACTIVITY_TASK_TIMED_OUT", "WORKFLOW_TASK_SCHEDULED"]
+    grown = {"before": 5, "after": 7, "new": new}
+    story = told_of(tokens(), "task-token-state", "forged run", result=grown)
+    assert story.judge(TOKENS).outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_a_foreign_call_ended_fails_though_something_timed_out_too() -> None:
+    new = ["ACTIVITY_TASK_TIMED_OUT", "ACTIVITY_TASK_COMPLETED"]
+    grown = {"before": 5, "after": 7, "new": new}
+    story = told_of(tokens(), "task-token-state", "forged run", result=grown)
+    assert story.judge(TOKENS).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(
     ("name", "variant", "fields"),
     [

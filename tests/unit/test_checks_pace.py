@@ -9,7 +9,14 @@ from harness.checks.authorization import CHECKS as AUTHORIZATION
 from harness.checks.check import Check, Evidence
 from harness.checks.durability import CHECKS as DURABILITY
 from harness.checks.histories import runs
-from harness.checks.histories.pace import SLOW_TASK_MS, starved, usual_task_ms
+from harness.checks.histories.pace import (
+    ENOUGH,
+    NEAR_NS,
+    SLOW_TASK_MS,
+    starved,
+    starved_between,
+    usual_task_ms,
+)
 from harness.journal.records import History
 from harness.outcome import Outcome
 from tests.unit import test_checks_audit as audit
@@ -95,3 +102,47 @@ def test_one_slow_run_of_three_says_nothing(slow_sagas: int, expected: float) ->
 
 def test_without_runs_nothing_is_starved() -> None:
     assert not starved(Evidence(Story().journal(), frozenset({History}), {}))
+
+
+SECOND_NS = 1_000_000_000
+
+
+def paced(*begun: tuple[int, float]) -> Evidence:
+    """Runs that began so many seconds after the first one, each with its slowest task in ms."""
+    story = Story()
+    for _ in begun:
+        story.saga([durability.step(0, "r")])
+    evidence = Evidence(story.journal(), frozenset({History}), {})
+    for run, (second, slowest_ms) in zip(runs(evidence).values(), begun, strict=True):
+        run.started_ns = (1000 + second) * SECOND_NS
+        run.slowest_task_ns = int(slowest_ms * MS)
+    return evidence
+
+
+def between(evidence: Evidence, since_s: int, until_s: int) -> str:
+    return starved_between(evidence, (1000 + since_s) * SECOND_NS, (1000 + until_s) * SECOND_NS)
+
+
+SLOW_BEGINNING = paced(*[(0, SLOW_TASK_MS + 1)] * ENOUGH, *[(60, 50.0)] * (ENOUGH + 1))
+
+
+def test_a_starved_moment_of_a_trial_excuses_what_was_late_then() -> None:
+    """Later most runs are quick, so the trial as a whole is not starved."""
+    assert not starved(SLOW_BEGINNING)
+    assert "the machine was starved" in between(SLOW_BEGINNING, 0, 20)
+
+
+def test_a_starved_moment_excuses_nothing_that_was_late_at_another() -> None:
+    near_s = NEAR_NS // SECOND_NS
+    assert between(SLOW_BEGINNING, near_s, 30)
+    assert not between(SLOW_BEGINNING, near_s + 1, 90)
+
+
+def test_a_quick_moment_of_a_starved_trial_excuses_as_the_trial_does() -> None:
+    evidence = paced(*[(0, 3000.0)] * (ENOUGH + 1), *[(60, 50.0)] * ENOUGH)
+    assert "the machine is starved" in between(evidence, 60, 90)
+
+
+def test_a_few_slow_runs_say_nothing_of_a_moment() -> None:
+    evidence = paced(*[(0, 9000.0)] * (ENOUGH - 1), *[(60, 50.0)] * (ENOUGH + 1))
+    assert not between(evidence, 0, 5)

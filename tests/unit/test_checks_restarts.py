@@ -95,6 +95,24 @@ def test_another_end_than_the_twin_s_fails() -> None:
     assert failing(story.judge(DUR_1)) == ["another end"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("by parent close policy", Outcome.INCONCLUSIVE), ("somebody did", Outcome.FAIL)],
+)
+def test_a_child_that_ended_with_its_parent_s_time_had_no_end_of_its_own(
+    reason: str, outcome: Outcome
+) -> None:
+    story = disturbed()
+    run = run_of(story, "killed-3")
+    story.event(run, "WORKFLOW_TASK_SCHEDULED")  # it was at work
+    run.events[-1], run.events[-2] = run.events[-2], run.events[-1]
+    last = run.events[-1]
+    last["eventType"] = "EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED"
+    last["workflowExecutionTerminatedEventAttributes"] = {"reason": reason}
+    last.pop("workflowExecutionCompletedEventAttributes", None)
+    assert story.judge(DUR_1).outcome is outcome
+
+
 def test_one_that_waits_for_nothing_until_its_time_is_over_fails() -> None:
     story = disturbed()
     run = run_of(story, "killed-3")

@@ -37,7 +37,7 @@ from harness.checks.audit.replays import replays_emit_nothing
 from harness.checks.check import Check, Evidence, Finding
 from harness.checks.histories import coverage
 from harness.checks.histories.clauses import Broken, conclude
-from harness.checks.histories.pace import starved
+from harness.checks.histories.pace import starved_between
 from harness.cloudevents import MUST
 from harness.journal.records import (
     AuditEvent,
@@ -69,14 +69,19 @@ def every_transition_has_its_event(evidence: Evidence) -> Finding:
     found = reconcile(evidence, declared)
     events, types = dict(declared.types), {name for _, name in declared.types}
     faults = [fault for fault in found.faults if fault.type in types]
-    late = [fault for fault in faults if fault.kind == LATE]
-    slow = starved(evidence) if late else ""
-    if slow:
-        faults = [fault for fault in faults if fault.kind != LATE]
+    slow = {
+        fault: why
+        for fault in faults
+        if fault.kind == LATE and (why := starved_between(evidence, *fault.span))
+    }
+    faults = [fault for fault in faults if fault not in slow]
     total = sum(found.expected[event] for event in events)
     lacks = [
         coverage(evidence, "INV-AUD-1").lacks,
-        f"{len(late)} events were late, and {slow}; the first: {late[0].text}" if slow else "",
+        *(
+            f"{len(slow)} events were late; the first: {fault.text}, and {why}"
+            for fault, why in list(slow.items())[:1]
+        ),
         *_unsettled(found, events, types),
         _ATTEMPTS if declared.each_attempt else "",
         "" if total else "no recorded history has a transition",

@@ -46,12 +46,16 @@ class Meaning(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """One thing that does not add up: its kind, the event type it belongs to, text and path."""
+    """One thing that does not add up: its kind, the event type it belongs to, text and path.
+
+    Of what came late, `span` is from when it was due to count until it came, in wall-clock ns.
+    """
 
     kind: str
     type: str
     text: str
     path: str
+    span: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -277,7 +281,10 @@ class _Matching:
         self._result.lags_ms.append(lag_ms)
         if lag_ms > self._declared.lag_ms:
             text = f"{expected.name} came {lag_ms:.0f} ms after it"
-            self._fault(LATE, expected.type, text, expected.run)
+            span = (expected.since_ns, match.first.arrived_ns)
+            self._result.faults.append(
+                Fault(LATE, expected.type, text, expected.run.history.path, span)
+            )
 
     def _absent(self, expected: _Expected, match: Match | None) -> None:
         until_ns = self._evidence.journal.manifest.ended_wall_ns

@@ -19,7 +19,7 @@ from harness.checks.histories import (
     wall_ns,
 )
 from harness.checks.histories.clauses import Broken, conclude
-from harness.checks.histories.pace import starved
+from harness.checks.histories.pace import starved_between
 from harness.checks.histories.run import Activity, failure_type
 from harness.journal.read import HistoryEvent
 from harness.journal.records import (
@@ -207,17 +207,19 @@ def _timeouts(evidence: Evidence) -> tuple[dict[str, dict[str, Any]], list[Broke
     fired: dict[str, dict[str, Any]] = {}
     broken: list[Broken] = []
     late_ones: list[Broken] = []
-    slow = starved(evidence)
+    slow = ""
     for op in evidence.of(Operation):
         history = histories.get((op.tenant, op.run_id))
         if op.name != "timeouts-asked" or op.ending is not Ending.OK or history is None:
             continue
+        slow = slow or _starved(evidence, history)
         ended = _ended(evidence.events(history))
         for name, due_ms in op.args.items():
             how, took_ms = ended.get(name, ("nothing", 0.0))
             where = f"{op.workflow_id} {name} of {due_ms} ms"
             if how != name:
-                unclear = slow and how == "nothing"  # it may not even have been started
+                # it may not even have been started, or two of them were due by then
+                unclear = slow and how in ("nothing", *TIMEOUTS)
                 text = f"{where}: {how} fired"
                 (late_ones if unclear else broken).append(Broken(NOT_FIRED, text, history.path))
                 continue
@@ -233,6 +235,13 @@ def _timeouts(evidence: Evidence) -> tuple[dict[str, dict[str, Any]], list[Broke
         broken,
         f"a busy machine may be why {late_ones[0].text}; {slow}".rstrip("; ") if late_ones else "",
     )
+
+
+def _starved(evidence: Evidence, history: History) -> str:
+    """Why the machine may be at fault for what went on in this run; empty if it is not."""
+    run = runs(evidence)[history.tenant, history.run_id]
+    until_ns = run.closed_ns or wall_ns(evidence.events(history)[-1].time)
+    return starved_between(evidence, run.started_ns, until_ns)
 
 
 def _ended(events: tuple[HistoryEvent, ...]) -> dict[str, tuple[str, float]]:

@@ -22,6 +22,7 @@ END: Final = "another end"
 RESULT: Final = "another result"
 EFFECTS: Final = "other effects"
 CLAUSES: Final = (END, RESULT, EFFECTS)
+BY_PARENT: Final = "by parent close policy"  # the engine's words, where it ends a child
 LEAST_BOUNDARIES: Final = 8
 LEAST_KINDS: Final = 2
 _OPENS: Final = (
@@ -67,7 +68,7 @@ def restarts_leave_the_course(evidence: Evidence) -> Finding:
     twins: dict[str, Course] = {}
     odd: list[str] = []
     for saga in driven.fed:
-        if saga.program.group in kills or not _whole(saga, chains):
+        if saga.program.group in kills or not _whole(evidence, saga, chains):
             continue
         course = _course(evidence, saga, chains)
         if twins.setdefault(_shape(saga), course) != course:
@@ -81,7 +82,7 @@ def restarts_leave_the_course(evidence: Evidence) -> Finding:
         twin = twins.get(_shape(saga))
         if where is None or twin is None:
             continue
-        if not _whole(saga, chains) and (slow or not _stuck(evidence, chain[-1])):
+        if not _whole(evidence, saga, chains) and (slow or not _stuck(evidence, chain[-1])):
             unclear += 1
             continue
         hit[where] += 1
@@ -135,9 +136,13 @@ def _chains(evidence: Evidence) -> dict[tuple[str, str], list[Run]]:
     return found
 
 
-def _whole(saga: Saga, chains: dict[tuple[str, str], list[Run]]) -> bool:
+def _whole(evidence: Evidence, saga: Saga, chains: dict[tuple[str, str], list[Run]]) -> bool:
+    """Whether it came to an end of its own: its time was not over, nor its parent's."""
     chain = chains.get((saga.tenant, saga.workflow_id), [])
-    return bool(chain) and chain[-1].ended and chain[-1].closing != TIMED_OUT
+    if not chain or not chain[-1].ended or chain[-1].closing == TIMED_OUT:
+        return False
+    last = evidence.events(chain[-1].history)[-1]
+    return last.attributes.get("reason") != BY_PARENT
 
 
 def _shape(saga: Saga) -> str:

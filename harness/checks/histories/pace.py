@@ -11,6 +11,8 @@ from harness.checks.histories.run import runs
 from harness.journal.records import History
 
 SLOW_TASK_MS: Final = 2000.0  # a twentieth is usual
+NEAR_NS: Final = 10_000_000_000  # what began so long before a span tells about it too
+ENOUGH: Final = 10
 _MS: Final = 1e6
 
 
@@ -29,3 +31,22 @@ def starved(evidence: Evidence) -> str:
     if usual_ms <= SLOW_TASK_MS:
         return ""
     return f"half of the runs had a workflow task of over {usual_ms:.0f} ms: the machine is starved"
+
+
+def starved_between(evidence: Evidence, since_ns: int, until_ns: int) -> str:
+    """Why what came late in a span of time may be the machine's fault; empty if it is not.
+
+    The runs that began then tell; where they are too few, those of the whole trial.
+    """
+    began = [
+        run.slowest_task_ns / _MS
+        for run in runs(evidence).values()
+        if since_ns - NEAR_NS <= run.started_ns <= until_ns
+    ]
+    usual_ms = median(began) if len(began) >= ENOUGH else 0.0
+    if usual_ms <= SLOW_TASK_MS:
+        return starved(evidence)
+    return (
+        f"half of the {len(began)} runs of that time had a workflow task of over "
+        f"{usual_ms:.0f} ms: the machine was starved"
+    )

@@ -13,6 +13,13 @@ METHODS: Final = 10
 ACCEPTED: Final = "foreign call accepted"
 CHANGED: Final = "history changed by a foreign call"
 OWNER: Final = "owner"
+# what time alone may add to a history, on a machine that is starved
+BY_TIME: Final = frozenset(
+    {
+        *("ACTIVITY_TASK_TIMED_OUT", "WORKFLOW_TASK_TIMED_OUT", "WORKFLOW_TASK_SCHEDULED"),
+        "WORKFLOW_EXECUTION_TIMED_OUT",
+    }
+)
 
 
 def task_tokens_are_confined(evidence: Evidence) -> Finding:
@@ -33,20 +40,21 @@ def task_tokens_are_confined(evidence: Evidence) -> Finding:
     tried = {op.args["method"] for op in foreign if op.ending is not Ending.INFO}
     unseen = len(foreign) - sum(op.ending is Ending.OK for op in states)
     unclear = sum(op.ending is Ending.INFO for op in foreign)
+    changed = [
+        op for op in states if op.ending is Ending.OK and op.result["before"] != op.result["after"]
+    ]
+    by_time = [op for op in changed if op.result.get("new") and set(op.result["new"]) <= BY_TIME]
     shown = works & tried
     return conclude(
         (ACCEPTED, CHANGED),
         [
             *(Broken(ACCEPTED, _said(op)) for op in foreign if op.ending is Ending.OK),
-            *(
-                Broken(CHANGED, f"{_said(op)}: {_grown(op)}")
-                for op in states
-                if op.ending is Ending.OK and op.result["before"] != op.result["after"]
-            ),
+            *(Broken(CHANGED, f"{_said(op)}: {_grown(op)}") for op in changed if op not in by_time),
         ],
         [
             f"{unclear} foreign calls ended unclear" if unclear else "",
             f"the history was not read after {unseen} foreign calls" if unseen > 0 else "",
+            f"something timed out beside {len(by_time)} foreign calls" if by_time else "",
             ""
             if len(shown) >= METHODS
             else f"{len(shown)} of {METHODS} methods were shown to work for the owner",

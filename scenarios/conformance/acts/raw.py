@@ -117,10 +117,13 @@ async def request_cancel(probe: Probe) -> None:
     await answer_workflow_task(probe, task.task_token, [command])
 
 
-async def history_length(probe: Probe) -> int:
-    """How many events the probe's history has now."""
+async def history_types(probe: Probe) -> list[str]:
+    """The types of the events that the probe's history has now, without their prefix."""
     handle = probe.client.get_workflow_handle(probe.workflow_id, run_id=probe.run_id)
-    return len((await handle.fetch_history()).events)
+    return [
+        EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
+        for event in (await handle.fetch_history()).events
+    ]
 
 
 async def end_probe(probe: Probe) -> None:

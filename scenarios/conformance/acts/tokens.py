@@ -32,7 +32,7 @@ from scenarios.conformance.acts.raw import (
     IDENTITY,
     Probe,
     end_probe,
-    history_length,
+    history_types,
     poll_workflow_task,
     request_cancel,
     scheduled_activity,
@@ -94,7 +94,7 @@ async def _one(
         token = await _task(probe, method)
         args = {"method": method, "owner": owner.name, "caller": other.name}
         for variant, request in _foreign(probe, method, token, other, ids):
-            before = await history_length(probe)
+            before = len(await history_types(probe))
             told = await _call(drive, probe, other.name, {**args, "variant": variant}, request)
             await _state(drive, probe, {**args, "variant": variant}, before)
             if told is Ending.OK:
@@ -183,11 +183,11 @@ async def _state(drive: Drive, probe: Probe, args: dict[str, Any], before: int) 
     """Record whether the call changed the history."""
     await drive.call(
         "task-token-state",
-        history_length(probe),
+        history_types(probe),
         suite="isolation",
         tenant=probe.tenant.name,
         workflow_id=probe.workflow_id,
         run_id=probe.run_id,
         args=args,
-        show=lambda after: {"before": before, "after": after},
+        show=lambda types: {"before": before, "after": len(types), "new": types[before:]},
     )
