@@ -7,13 +7,20 @@ import argparse
 from harness.cli.finish import finish
 from harness.cli.mutants import broken_as
 from harness.cli.settle import settled
-from harness.run.load import load
+from harness.load.workload import parse_mix
+from harness.run.load import Arrivals, load
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load the platform at a constant rate, judge, show, report."""
+    """Load the platform, judge, show, report."""
     request = settled(options, "load", "load")
     if options.mutant:
         request = broken_as(options.mutant, request)
-    ended = load(request, options.rate, options.duration)
+    arrivals = Arrivals(
+        rate_per_s=options.rate,
+        duration_s=options.duration,
+        workload=options.workload,
+        mix=parse_mix(options.mix),
+    )
+    ended = load(request, arrivals)
     return finish(ended.folder, options.format, show=not options.no_show)

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from harness import __version__
 from harness.errors import UsageError
+from harness.load.workload import WORKLOADS
 
 ABOUT = """\
 Proves whether a Temporal-based multi-tenant platform keeps the promises of its
@@ -218,11 +219,24 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         "load",
         "load: SLOs at a constant arrival rate, by Locust",
         """\
-        Starts sagas at a constant arrival rate, whatever the platform does, and measures
-        from the intended start. Judges SLO-START-1 and SLO-REL-1.""",
+        Lets a workload's operations arrive at a constant rate, whatever the platform does, and
+        measures from the intended time. Judges the SLOs that the workload shows.""",
     )
     parser.add_argument(
-        "--rate", type=float, default=5.0, metavar="R", help="sagas per second (default: 5)"
+        "--workload",
+        default="saga",
+        metavar="NAME",
+        help=f"what arrives: {', '.join(WORKLOADS)} (default: saga)",
+    )
+    parser.add_argument(
+        "--mix",
+        default="",
+        metavar="NAME=W,...",
+        help="weights (saga=4,query=1) or shares (saga=80%%,query=20%%) of the workload's "
+        "operations (default: its own)",
+    )
+    parser.add_argument(
+        "--rate", type=float, default=5.0, metavar="R", help="arrivals per second (default: 5)"
     )
     parser.add_argument(
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"

@@ -1,9 +1,9 @@
-"""The Temporal side of the load generator: the only module of it that knows the SDK.
+"""The Temporal side of the load generator: what it makes of the engine's answers.
 
-A start is one raw call without the SDK's retries, so that the first attempt has a latency of its
-own; what may be retried is then retried by the SDK's own policy and under the same request id, so
-that the engine starts one workflow only. The end of a run is awaited by a long poll for its close
-event, so its time is the client's and includes the way back.
+Each operation is one raw call without the SDK's retries, so that the first attempt has a latency of
+its own; what may be retried is then retried by the SDK's own policy, a start under the same request
+id, so that the engine starts one workflow only. The end of a run is awaited by a long poll for its
+close event, so its time is the client's and includes the way back.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from google.protobuf.message import Message
-from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, HistoryEventFilterType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryResponse,
-    StartWorkflowExecutionRequest,
+    StartWorkflowExecutionResponse,
 )
 from temporalio.client import Client
-from temporalio.service import RetryConfig, RPCError, RPCStatusCode, TLSConfig, WorkflowService
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode, WorkflowService
 
 from harness.drive.endings import BY_STATUS
 from harness.errors import UnavailableError
 from harness.journal.records import Ending
+from harness.load.connect import CONNECT_WITHIN_S, connected
 from harness.load.engine import Clock, Sample
+from harness.load.requests import METHODS, REQUESTS, Waiting, start_request
 from harness.load.samples import FAILURE, LOST, SampleOutcome
-from harness.load.settings import FIRST_TASK_SLI, Security, Settings
-from harness.load.workload import Workload
+from harness.load.settings import FIRST_TASK_SLI, Settings
+from harness.load.waiting import WAITING, end_waiting, start_waiting, volume
+from harness.load.workload import STARTING, Kind, Operation, Workload
 
-CONNECT_WITHIN_S: Final = 10.0
 ATTEMPT_TIMEOUT: Final = timedelta(seconds=10)
 POLL_TIMEOUT: Final = timedelta(seconds=60)  # the engine ends a long poll after 20 s itself
 RETRIED: Final = frozenset(
@@ -88,6 +88,7 @@ class TemporalDriver:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.client: Client | None = None
+        self.volumes: list[int] = []
         self._settings = settings
         self._workload = workload
         self._prefix = prefix
@@ -95,13 +96,26 @@ class TemporalDriver:
         self._sleep = sleep
         self._random = random.Random(settings.seed)
         self._follow_first_task = settings.sli == FIRST_TASK_SLI
+        self._waiting: list[list[Waiting]] = []
 
     async def open(self) -> None:
-        """Connect and see that each tenant's namespace is there."""
+        """Connect, see that each tenant's namespace is there, and have ready what is read."""
         try:
-            self.client = await _connected(self._settings)
+            self.client = await connected(self._settings)
             for tenant in self._settings.tenants:
                 await self._see(tenant.namespace)
+            if self._workload.reads:
+                names = [tenant.namespace for tenant in self._settings.tenants]
+                self.volumes = [await volume(self._service, name) for name in names]
+            if self._workload.needs_waiting:
+                self._waiting = await start_waiting(
+                    self._service, self._settings.tenants, self._workload, self._prefix
+                )
+        except RPCError as error:
+            raise UnavailableError(
+                f"engine {self._settings.address}: {error.status.name}: {error.message}; the runs "
+                "that the load is to read could not be made ready"
+            ) from None
         except (RuntimeError, TimeoutError, OSError) as error:
             raise UnavailableError(
                 f"engine {self._settings.address}: cannot be reached within {CONNECT_WITHIN_S:g} s "
@@ -109,31 +123,48 @@ class TemporalDriver:
             ) from None
 
     async def close(self) -> None:
-        """Let go of the client; the SDK closes the connection."""
+        """End the runs that wait, and let go of the client; the SDK closes the connection."""
+        if self.client is not None and self._waiting:
+            await end_waiting(self._service, self._waiting)
         self.client = None
 
     async def start(self, sample: Sample) -> bool:
-        """Start the sample's workflow; sets its attempts and the times of its answers."""
-        request = self._request(sample)
+        """Do what the sample's operation says; sets its attempts and the times of its answers.
+
+        True if it was started and has still to be followed to its end.
+        """
+        operation = self._workload.operations[sample.operation]
+        answer = await self._answered(sample, operation)
+        if answer is None:
+            return False
+        if isinstance(answer, StartWorkflowExecutionResponse):
+            sample.run_id = answer.run_id
+        if operation.kind is Kind.RUN:
+            return True
+        sample.completed_ns = sample.answered_ns
+        sample.end(SampleOutcome.OK)
+        return False
+
+    async def _answered(self, sample: Sample, operation: Operation) -> Message | None:
+        """The answer to the operation's call, by whichever attempt; None if the sample ended."""
+        request = self._request(sample, operation)
+        call = getattr(self._service, METHODS[operation.kind])
         given_up_ns = self._clock() + (_RETRY.max_elapsed_time_millis or 0) * 1_000_000
         pause_s = _RETRY.initial_interval_millis / 1000
         while True:
             sample.attempts += 1
             try:
-                answer = await self._service.start_workflow_execution(
-                    request, retry=False, timeout=ATTEMPT_TIMEOUT
-                )
+                answer: Message = await call(request, retry=False, timeout=ATTEMPT_TIMEOUT)
             except RPCError as error:
                 late = self._clock() + pause_s * 1e9 > given_up_ns
                 if error.status not in RETRIED or late or sample.attempts > _RETRY.max_retries:
                     outcome = _OUTCOMES[BY_STATUS[error.status]]
-                    sample.end(outcome, f"start:{error.status.name}")
-                    return False
+                    sample.end(outcome, f"{_cause(operation)}:{error.status.name}")
+                    return None
             else:
                 sample.answered_ns = self._clock()
                 sample.first_attempt_ns = sample.answered_ns if sample.attempts == 1 else 0
-                sample.run_id = answer.run_id
-                return True
+                return answer
             spread = _RETRY.randomization_factor
             await self._sleep(pause_s * self._random.uniform(1 - spread, 1 + spread))
             pause_s = min(pause_s * _RETRY.multiplier, _RETRY.max_interval_millis / 1000)
@@ -210,25 +241,17 @@ class TemporalDriver:
             await self._sleep(pause_s * self._random.uniform(0.8, 1.2))
         return None
 
-    def _request(self, sample: Sample) -> StartWorkflowExecutionRequest:
+    def _request(self, sample: Sample, operation: Operation) -> Message:
         tenant = self._settings.tenants[sample.tenant]
         workflow_id = f"{self._prefix}-{sample.index}"
-        argument = self._workload.argument(tenant.tenant, workflow_id)
-        return StartWorkflowExecutionRequest(
-            namespace=tenant.namespace,
-            workflow_id=workflow_id,
-            workflow_type=WorkflowType(name=self._workload.workflow_type),
-            task_queue=TaskQueue(name=tenant.task_queue),
-            input=Payloads(
-                payloads=[
-                    Payload(
-                        metadata={"encoding": b"json/plain"}, data=msgspec.json.encode(argument)
-                    )
-                ]
-            ),
-            identity="harness-load",
-            request_id=f"{workflow_id}-start",
-        )
+        if operation.kind in STARTING:
+            assert operation.argument is not None
+            return start_request(
+                tenant, workflow_id, operation.argument(tenant.tenant, workflow_id),
+                operation.workflow_type,
+            )  # fmt: skip
+        waits = self._waiting[sample.tenant][sample.index % WAITING]
+        return REQUESTS[operation.kind](tenant.namespace, waits.execution, workflow_id)
 
     async def _see(self, namespace: str) -> None:
         for attempt in range(40):
@@ -250,6 +273,11 @@ class TemporalDriver:
     def _service(self) -> WorkflowService:
         assert self.client is not None, "the driver is not open"
         return self.client.workflow_service
+
+
+def _cause(operation: Operation) -> str:
+    """What a failed call is called: all starts alike, as it is the engine that refuses them."""
+    return "start" if operation.kind in STARTING else operation.name
 
 
 _OUTCOMES: Final = {Ending.FAIL: SampleOutcome.FAIL, Ending.INFO: SampleOutcome.INFO}
@@ -283,43 +311,6 @@ def _following_run(event: HistoryEvent) -> str:
 
 def _ends_first_task(event: HistoryEvent) -> bool:
     return event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-
-
-async def _connected(settings: Settings) -> Client:
-    """A client; tried for a while, as an engine may have been started a moment ago."""
-    loop = asyncio.get_running_loop()
-    given_up = loop.time() + CONNECT_WITHIN_S
-    while True:
-        try:
-            async with asyncio.timeout_at(given_up):
-                return await Client.connect(
-                    settings.address,
-                    namespace=settings.tenants[0].namespace,
-                    tls=_tls(settings.security),
-                    rpc_metadata=_token(settings.security),
-                    identity="harness-load",
-                )
-        except RuntimeError:
-            if loop.time() + 0.1 > given_up:
-                raise
-            await asyncio.sleep(0.1)
-
-
-def _tls(security: Security) -> TLSConfig | bool:
-    if not security.ca:
-        return False
-    return TLSConfig(
-        server_root_ca_cert=Path(security.ca).read_bytes(),
-        client_cert=Path(security.certificate).read_bytes() if security.certificate else None,
-        client_private_key=Path(security.key).read_bytes() if security.key else None,
-        domain=security.server_name or None,
-    )
-
-
-def _token(security: Security) -> dict[str, str | bytes]:
-    if not security.token_file:
-        return {}
-    return {"authorization": f"Bearer {Path(security.token_file).read_text().strip()}"}
 
 
 def _short(error: BaseException) -> str:

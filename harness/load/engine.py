@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from harness.load.plan import Plan, turns
+from harness.load.plan import Plan, Turns
 from harness.load.samples import CAPACITY, GENERATOR, HORIZON, INTERRUPTED, SampleOutcome
 
 LEAD_NS: Final = 100_000_000  # from being ready to the first planned arrival
@@ -26,7 +26,7 @@ _REST_S: Final = 0.05  # lets the SDK's threads settle before the loop closes
 _BATCH: Final = 10_000
 
 Clock = Callable[[], int]
-Arrival = tuple[int, int, int]
+Arrival = tuple[int, int, int, int]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -35,6 +35,7 @@ class Sample:
 
     index: int
     tenant: int
+    operation: int = 0
     intended_ns: int
     sent_ns: int = 0
     first_attempt_ns: int = 0
@@ -76,7 +77,7 @@ class Pace(Protocol):
     """When arrivals are due."""
 
     def arrivals(self, begin_ns: int, stopped: Callable[[], bool]) -> AsyncIterator[Arrival]:
-        """(index, due time, tenant) of each arrival as soon as it is due; ends when stopped."""
+        """(index, due time, tenant, operation) of each arrival once due; ends when stopped."""
         ...
 
     def rest(self) -> Iterable[Arrival]:
@@ -122,7 +123,7 @@ class Planned:
         return (self._at(index) for index in range(self._next, len(self.plan)))
 
     def _at(self, index: int) -> Arrival:
-        return index, self._begin_ns + self.plan.offsets_ns[index], self.plan.tenant(index)
+        return index, self._begin_ns + self.plan.offsets_ns[index], *self.plan.turns.at(index)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,13 +131,12 @@ class Tokens:
     """Arrivals at `per_token_per_s` for each of a number of tokens that may change at any time."""
 
     per_token_per_s: float
-    weights: list[int]
+    turns: Turns
     clock: Clock = time.monotonic_ns
     count: int = 0
 
     async def arrivals(self, begin_ns: int, stopped: Callable[[], bool]) -> AsyncIterator[Arrival]:
         """Evenly spaced arrivals at the rate of the moment; none without a token."""
-        cycle = turns(self.weights)
         last_ns, index = begin_ns, 0
         while not stopped():
             count = self.count  # read once: it may become 0 between two reads
@@ -147,7 +147,7 @@ class Tokens:
             elif (left := (due_ns - self.clock()) / 1e9) > 0:
                 await asyncio.sleep(_whole_ms(left))  # by then the rate may be another
             else:
-                yield index, due_ns, cycle[index % len(cycle)]
+                yield index, due_ns, *self.turns.at(index)
                 last_ns = due_ns
                 index += 1
 
@@ -203,8 +203,8 @@ class Engine:
         for sample in list(self._open):
             sample.end(SampleOutcome.INFO, INTERRUPTED)
             yield sample
-        for index, due_ns, tenant in self.pace.rest():
-            sample = Sample(index=index, tenant=tenant, intended_ns=due_ns)
+        for arrival in self.pace.rest():
+            sample = _sample(arrival)
             sample.end(SampleOutcome.NOT_SENT, INTERRUPTED)
             yield sample
 
@@ -228,8 +228,8 @@ class Engine:
 
     async def _arrive(self) -> None:
         arrivals = self.pace.arrivals(self.begin_ns, lambda: self._stopped)
-        async for index, due_ns, tenant in arrivals:
-            sample = Sample(index=index, tenant=tenant, intended_ns=due_ns)
+        async for arrival in arrivals:
+            sample = _sample(arrival)
             if len(self._open) >= self.in_flight:
                 sample.end(SampleOutcome.NOT_SENT, CAPACITY)
                 self._answered.append(sample)
@@ -273,6 +273,11 @@ class Engine:
             return await self.driver.start(sample)
         finally:
             self._answered.append(sample)
+
+
+def _sample(arrival: Arrival) -> Sample:
+    index, due_ns, tenant, operation = arrival
+    return Sample(index=index, tenant=tenant, operation=operation, intended_ns=due_ns)
 
 
 def _drained(samples: deque[Sample]) -> list[Sample]:

@@ -31,11 +31,11 @@ from harness.contract.ready import READY
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, EXIT_USAGE, HarnessError, UsageError
 from harness.load.driver import TemporalDriver
 from harness.load.engine import GRACE_S, Engine, Planned, Sample, Tokens
-from harness.load.plan import Plan
+from harness.load.plan import Plan, Turns
 from harness.load.recorder import Recorder
 from harness.load.samples import Origin, SampleOutcome
 from harness.load.settings import FIRST_TASK_SLI, Settings, from_environment
-from harness.load.workload import Workload
+from harness.load.workload import STARTING, Kind, Workload
 
 _EVERY_S: Final = 0.1
 _SWITCH_S: Final = (
@@ -52,7 +52,8 @@ def load_test(workload: Workload) -> type[User]:
     """
     try:
         settings = from_environment(os.environ)
-        plan = settings.plan() if settings.planned else None
+        workload = workload.mixed(settings.mix)
+        plan = settings.plan(workload.weights) if settings.planned else None
     except UsageError as error:
         _say(f"{error} (`harness up` prints the variables of a platform of its own)")
         _end(EXIT_USAGE)
@@ -116,7 +117,9 @@ class _Load:
             if self._plan is not None
             else Tokens(
                 per_token_per_s=self._settings.per_user_per_s,
-                weights=[tenant.weight for tenant in self._settings.tenants],
+                turns=Turns(
+                    [tenant.weight for tenant in self._settings.tenants], self._workload.weights
+                ),
             )
         )
         self._session = _Session(
@@ -161,8 +164,9 @@ class _Session:
         self._environment = environment
         self._failed = failed
         self._prefix = f"load-{settings.trial_id or os.getpid()}-{number}"
+        self._driver = TemporalDriver(settings, workload, self._prefix, pace.clock)
         self._engine = Engine(
-            driver=TemporalDriver(settings, workload, self._prefix, pace.clock),
+            driver=self._driver,
             pace=pace,
             in_flight=settings.in_flight,
             horizon_s=settings.horizon_s,
@@ -231,6 +235,9 @@ class _Session:
                 begin_wall_ns=engine.begin_wall_ns,
                 horizon_s=settings.horizon_s,
                 follows_first_task=settings.sli == FIRST_TASK_SLI,
+                operations=[each.name for each in self._workload.operations],
+                kinds=[each.kind.name for each in self._workload.operations],
+                volumes=self._driver.volumes,
                 settings=settings.described(),
             )
             self._recorder = Recorder(settings, self._number, origin)
@@ -269,18 +276,25 @@ class _Session:
         while answered:
             answered = bool(batch := self._engine.answered())
             for sample in batch:
-                self._fire("start", sample, sample.answered_ns)
+                self._fire_answered(sample)
         while ended := self._engine.ended():
             if self._recorder is not None:
                 self._recorder.write(ended)
             for sample in ended:
-                if sample.answered_ns:
-                    self._fire("saga", sample, sample.completed_ns)
+                operation = self._workload.operations[sample.operation]
+                if operation.kind is Kind.RUN and sample.answered_ns:
+                    ended_ns = sample.completed_ns if sample.outcome is SampleOutcome.OK else 0
+                    self._fire(operation.name, sample, ended_ns)
         if self._recorder is not None:
             self._recorder.gauge(self._engine.unfinished, self._engine.sent)
 
+    def _fire_answered(self, sample: Sample) -> None:
+        operation = self._workload.operations[sample.operation]
+        name = "start" if operation.kind in STARTING else operation.name
+        self._fire(name, sample, sample.answered_ns)
+
     def _fire(self, name: str, sample: Sample, until_ns: int) -> None:
-        failed = not until_ns or (name == "saga" and sample.outcome is not SampleOutcome.OK)
+        """Tell Locust's statistics; `until_ns` is 0 for what did not come to its good end."""
         passed_ns = (until_ns or self._pace.clock()) - sample.intended_ns
         hooks: Any = self._environment.events
         hooks.request.fire(
@@ -288,7 +302,7 @@ class _Session:
             name=name,
             response_time=passed_ns / 1e6,
             response_length=0,
-            exception=RuntimeError(sample.cause) if failed else None,
+            exception=None if until_ns else RuntimeError(sample.cause),
             context={"tenant": self._settings.tenants[sample.tenant].tenant},
         )
 

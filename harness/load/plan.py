@@ -12,6 +12,7 @@ import random
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, Protocol, get_args
 
 from harness.errors import UsageError
@@ -60,30 +61,65 @@ class Constant:
         return count / self.rate_per_s
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Whose turn an arrival is: positions in the lists of tenants and of operations.
+
+    `tenants` and `operations` are the weights. Tenants take turns by theirs, and each tenant's
+    operations by theirs, so that every tenant has the whole mix. Raises `UsageError` for weights
+    that are no whole numbers from 1 to `MOST_WEIGHT`.
+    """
+
+    tenants: Sequence[int]
+    operations: Sequence[int] = (1,)
+
+    def __post_init__(self) -> None:
+        self._cycles  # noqa: B018 - wrong weights are told at once
+
+    def at(self, index: int) -> tuple[int, int]:
+        """(tenant, operation) of the arrival with this index."""
+        tenants, earlier, of_a_cycle, operations = self._cycles
+        cycle, place = divmod(index, len(tenants))
+        tenant = tenants[place]
+        number = cycle * of_a_cycle[tenant] + earlier[place]
+        return tenant, operations[number % len(operations)]
+
+    @cached_property
+    def _cycles(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """The tenants' cycle, how often each had its turn before in it and in all, and the
+        operations' cycle."""
+        cycle, earlier, count = turns(self.tenants), [], [0] * len(self.tenants)
+        for tenant in cycle:
+            earlier.append(count[tenant])
+            count[tenant] += 1
+        return cycle, earlier, count, turns(self.operations)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Arrivals in their order: intended offsets from the beginning, and the tenants' turns.
+    """Arrivals in their order: intended offsets from the beginning, and whose turn each is.
 
-    Arrival i is meant for `offsets_ns[i]` and for tenant `turns[i % len(turns)]`, a position in
-    the list of tenants.
+    Arrival i is meant for `offsets_ns[i]`, and for the tenant and the operation of `turns.at(i)`.
     """
 
     offsets_ns: array[int]
-    turns: Sequence[int]
+    turns: Turns
 
     def __len__(self) -> int:
         return len(self.offsets_ns)
 
-    def tenant(self, index: int) -> int:
-        """The position of the tenant whose turn arrival `index` is."""
-        return self.turns[index % len(self.turns)]
 
-
-def make_plan(shape: Shape, spacing: Spacing, weights: Sequence[int], seed: int) -> Plan:
+def make_plan(
+    shape: Shape,
+    spacing: Spacing,
+    weights: Sequence[int],
+    seed: int,
+    operations: Sequence[int] = (1,),
+) -> Plan:
     """The plan of a shape; the same arguments give the same plan.
 
-    `weights` are the tenants' shares, in whole parts. Raises `UsageError` for a plan that would
-    be empty or hold more than `MOST_ARRIVALS`.
+    `weights` and `operations` are the shares of tenants and operations, in whole parts. Raises
+    `UsageError` for a plan that would be empty or hold more than `MOST_ARRIVALS`.
     """
     expected = shape.expected(shape.duration_s)
     if expected > MOST_ARRIVALS:
@@ -97,7 +133,7 @@ def make_plan(shape: Shape, spacing: Spacing, weights: Sequence[int], seed: int)
         raise UsageError(
             f"the plan of seed {seed} has no arrival: raise the rate or lengthen the duration"
         )
-    return Plan(offsets_ns=offsets, turns=turns(weights))
+    return Plan(offsets_ns=offsets, turns=Turns(weights, operations))
 
 
 def problems_of(rate_per_s: float, duration_s: float) -> list[str]:

@@ -8,6 +8,7 @@ happen"):
     header   u32 length, then JSON: `Origin`
     blocks   4 bytes of kind, u32 count, then
         ROWS  `count` rows: the columns of `COLUMNS` one after the other, `count` values each
+              (in version 1 without `operation`)
         NAME  `count` bytes of UTF-8: the name of the next cause; the causes are numbered from 1
         DONE  `count` is the number of rows in the file; the last block
 
@@ -29,8 +30,8 @@ import msgspec
 from harness.errors import TamperedJournal, TruncatedJournal, UnknownJournalVersion
 
 MAGIC: Final = b"HSAMPLE\n"
-VERSION: Final = 1
-COLUMNS: Final = (
+VERSION: Final = 2
+COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("index", "I"),  # of the arrival in its plan
     ("intended_ns", "q"),
     ("sent_ns", "q"),
@@ -39,10 +40,12 @@ COLUMNS: Final = (
     ("first_task_ns", "q"),  # the completion of the first workflow task was seen
     ("completed_ns", "q"),  # the end of the run was seen
     ("tenant", "H"),  # position in `Origin.tenants`
+    ("operation", "B"),  # position in `Origin.operations`
     ("attempts", "H"),  # of the start
     ("outcome", "B"),  # `SampleOutcome`
     ("cause", "B"),  # number of a NAME, 0 for none
 )
+ONE_OPERATION: Final = 1  # the version whose files had one operation only, the saga
 MOST_CAUSES: Final = 255
 
 # Causes that the generator itself gives; all others come from the platform's answers.
@@ -72,7 +75,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     The workflow id of a row is `{workflow_id_prefix}-{index}`. `horizon_s` is how long after its
     intended start the end of a run was waited for; `follows_first_task` says whether the column
-    `first_task_ns` was measured at all.
+    `first_task_ns` was measured at all. `operations` are those of the workload, and `volumes` how
+    many runs each tenant's namespace held when the load began, where that was counted. `kinds` are
+    the names of their `workload.Kind`.
     """
 
     trial_id: str
@@ -83,6 +88,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     begin_wall_ns: int
     horizon_s: float
     follows_first_task: bool = False
+    operations: list[str] = msgspec.field(default_factory=lambda: ["saga"])
+    kinds: list[str] = msgspec.field(default_factory=lambda: ["RUN"])
+    volumes: list[int] = []
     settings: dict[str, Any] = {}
 
     def workflow_id(self, index: int) -> str:
@@ -101,6 +109,7 @@ class Ended(Protocol):
     first_task_ns: int
     completed_ns: int
     tenant: int
+    operation: int
     attempts: int
     outcome: SampleOutcome
     cause: str
@@ -120,6 +129,7 @@ class Samples:
     first_task_ns: array[int]
     completed_ns: array[int]
     tenant: array[int]
+    operation: array[int]
     attempts: array[int]
     outcome: array[int]
     cause: array[int]
@@ -180,14 +190,15 @@ def read_samples(raw: bytes) -> Samples:
     Raises `TruncatedJournal` for one that was cut off, `UnknownJournalVersion` for a newer one,
     `TamperedJournal` for bytes that are no samples file.
     """
-    origin, at = _header(raw)
+    version, origin, at = _header(raw)
+    written = [each for each in COLUMNS if version > ONE_OPERATION or each[0] != "operation"]
     columns = {name: array(code) for name, code in COLUMNS}
     causes = [""]
     while True:
         kind, count = _unpacked(_BLOCK, raw, at)
         at += _BLOCK.size
         if kind == b"ROWS":
-            at = _rows(raw, at, count, columns)
+            at = _rows(raw, at, count, written, columns)
         elif kind == b"NAME":
             causes.append(_slice(raw, at, count).decode("utf-8", "replace"))
             at += count
@@ -200,10 +211,12 @@ def read_samples(raw: bytes) -> Samples:
             f"samples: {len(columns['index'])} rows in {at} bytes, "
             f"but {count} rows declared in {len(raw)}"
         )
+    if version == ONE_OPERATION:
+        columns["operation"].frombytes(bytes(count))
     return Samples(origin=origin, causes=tuple(causes), **columns)
 
 
-def _header(raw: bytes) -> tuple[Origin, int]:
+def _header(raw: bytes) -> tuple[int, Origin, int]:
     magic, version, length = _unpacked(_PREFIX, raw, 0)
     if magic != MAGIC:
         raise TamperedJournal("samples: not a samples file")
@@ -215,11 +228,17 @@ def _header(raw: bytes) -> tuple[Origin, int]:
         origin = msgspec.json.decode(_slice(raw, _PREFIX.size, length), type=Origin)
     except msgspec.MsgspecError as error:
         raise TamperedJournal(f"samples: the header does not decode ({error})") from None
-    return origin, _PREFIX.size + length
+    return version, origin, _PREFIX.size + length
 
 
-def _rows(raw: bytes, at: int, count: int, columns: dict[str, array[int]]) -> int:
-    for name, code in COLUMNS:
+def _rows(
+    raw: bytes,
+    at: int,
+    count: int,
+    written: Iterable[tuple[str, str]],
+    columns: dict[str, array[int]],
+) -> int:
+    for name, code in written:
         values = array(code)
         values.frombytes(_slice(raw, at, count * values.itemsize))
         at += count * values.itemsize

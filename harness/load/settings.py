@@ -5,6 +5,7 @@
 | `TEMPORAL_ADDRESS`, `TEMPORAL_TLS_*`, `TEMPORAL_TOKEN_FILE` | the engine, as in `CONTRACT.md` §1 |
 | `HARNESS_TENANTS` | as in `CONTRACT.md` §1; each may carry a whole `weight`, default 1 |
 | `HARNESS_LOAD_RATE`, `HARNESS_LOAD_DURATION_S` | both or neither; with them the mode is planned |
+| `HARNESS_LOAD_MIX` | weights of the workload's operations, `saga=4,query=2`; default its own |
 | `HARNESS_LOAD_SPACING` | `even` (default) or `poisson` |
 | `HARNESS_LOAD_SEED` | of the plan and of retries, default 0 |
 | `HARNESS_LOAD_WARMUP_S` | cut from latencies; default a tenth of the duration, at most 10 |
@@ -19,8 +20,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -28,6 +29,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.load.plan import MOST_WEIGHT, SPACINGS, Constant, Plan, Spacing, make_plan, problems_of
+from harness.load.workload import parse_mix
 
 FIRST_TASK_SLI: Final = "first_task_completed"
 SLIS: Final = ("start_rpc_first_attempt", "user_perceived", FIRST_TASK_SLI)
@@ -70,6 +72,7 @@ class Settings:
     in_flight: int = 5000
     sli: str = "user_perceived"
     per_user_per_s: float = 1.0
+    mix: Mapping[str, int] = field(default_factory=dict)
     trial: Path | None = None
     trial_id: str = ""
 
@@ -88,12 +91,16 @@ class Settings:
         """The warm-up: as given, else a tenth of the duration and at most 10 s."""
         return min(10.0, self.duration_s / 10) if self.warmup_s is None else self.warmup_s
 
-    def plan(self) -> Plan:
-        """The plan of arrivals; raises `UsageError` for one that cannot be, with the bounds."""
+    def plan(self, operations: Sequence[int] = (1,)) -> Plan:
+        """The plan of arrivals, for operations of these weights.
+
+        Raises `UsageError` for one that cannot be, with the bounds.
+        """
         if problems := problems_of(self.rate_per_s, self.duration_s):
             raise UsageError("; ".join(problems))
         shape = Constant(rate_per_s=self.rate_per_s, duration_s=self.duration_s)
-        return make_plan(shape, self.spacing, [t.weight for t in self.tenants], self.seed)
+        weights = [tenant.weight for tenant in self.tenants]
+        return make_plan(shape, self.spacing, weights, self.seed, operations)
 
     def described(self) -> dict[str, Any]:
         """The settings that a reader of the samples wants to know."""
@@ -106,6 +113,7 @@ class Settings:
             "warmup_s": self.cut_s,
             "in_flight": self.in_flight,
             "sli": self.sli,
+            "mix": dict(self.mix),
             "weights": {tenant.tenant: tenant.weight for tenant in self.tenants},
         }
 
@@ -123,6 +131,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "HARNESS_TENANTS": msgspec.json.encode(settings.tenants).decode(),
         "HARNESS_LOAD_RATE": repr(settings.rate_per_s) if settings.planned else "",
         "HARNESS_LOAD_DURATION_S": repr(settings.duration_s) if settings.planned else "",
+        "HARNESS_LOAD_MIX": ",".join(f"{name}={n}" for name, n in settings.mix.items()),
         "HARNESS_LOAD_SPACING": settings.spacing,
         "HARNESS_LOAD_SEED": str(settings.seed),
         "HARNESS_LOAD_WARMUP_S": "" if settings.warmup_s is None else repr(settings.warmup_s),
@@ -161,6 +170,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         ),
         sli=reader.choice("HARNESS_LOAD_SLI", SLIS, "user_perceived"),
         per_user_per_s=reader.number("HARNESS_LOAD_PER_USER", 1.0, low=0.01, high=1000),
+        mix=reader.mix(),
         trial=Path(trial) if trial else None,
         trial_id=environment.get("HARNESS_LOAD_TRIAL_ID", ""),
     )
@@ -219,6 +229,13 @@ class _Reader:
         if raw and not tenants:
             self.problems.append("HARNESS_TENANTS: it names no tenant")
         return tenants
+
+    def mix(self) -> dict[str, int]:
+        try:
+            return parse_mix(self._environment.get("HARNESS_LOAD_MIX", ""))
+        except UsageError as error:
+            self.problems.append(f"HARNESS_LOAD_MIX: {error}")
+            return {}
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self._environment.get(name) or default

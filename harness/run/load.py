@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from harness.errors import DriveError, UnavailableError, UsageError
 from harness.load.run import STARTS_WITHIN_S, deadline_s, locust_command
 from harness.load.settings import Security, Settings, Tenant
+from harness.load.workload import WORKLOADS
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
@@ -17,27 +21,44 @@ from harness.run.serve import start_parts
 from harness.target.model import Tls
 from harness.trial import Trial
 
-LOCUST_FILE = Path(__file__).parents[2] / "scenarios" / "load" / "saga.py"
+LOCUST_FILES: Final = Path(__file__).parents[2] / "scenarios" / "load"
 
 
-def load(request: Request, rate_per_s: float, duration_s: float) -> Ended:
-    """One load trial, sealed. Raises `UsageError` for a rate that the target does not allow."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """What arrives and how often: a workload by its name, `mix` other weights than its own."""
+
+    rate_per_s: float
+    duration_s: float
+    workload: str = "saga"
+    mix: Mapping[str, int] = field(default_factory=dict)
+
+
+def load(request: Request, arrivals: Arrivals) -> Ended:
+    """One load trial, sealed.
+
+    Raises `UsageError` for a rate that the target does not allow, and for arrivals that cannot be.
+    """
     limit = request.target.allow.load
     if limit is None:
         raise UsageError(
             "the target does not allow load; allow it in the target file with "
             "`allow: {load: {max_rate_per_s: N}}`"
         )
-    if rate_per_s > limit.max_rate_per_s:
+    if arrivals.rate_per_s > limit.max_rate_per_s:
         raise UsageError(
-            f"--rate {rate_per_s:g} is above the target's allow.load.max_rate_per_s "
+            f"--rate {arrivals.rate_per_s:g} is above the target's allow.load.max_rate_per_s "
             f"of {limit.max_rate_per_s:g}"
+        )
+    if arrivals.workload not in WORKLOADS:
+        raise UsageError(
+            f"no workload is called {arrivals.workload!r}; there are {', '.join(WORKLOADS)}"
         )
     dry = Settings(
         address="127.0.0.1:1",
         tenants=(Tenant(tenant="a", namespace="a", task_queue="a"),),
-        rate_per_s=rate_per_s,
-        duration_s=duration_s,
+        rate_per_s=arrivals.rate_per_s,
+        duration_s=arrivals.duration_s,
         seed=request.seed,
     )
     dry.plan()  # all that is wrong with rate and duration, before anything starts
@@ -48,10 +69,13 @@ def load(request: Request, rate_per_s: float, duration_s: float) -> Ended:
             await asyncio.gather(platform.start_engine(), platform.start_doubles())
             await prepare(platform, children)
             await start_parts(platform, ["calm"])
-        settings = _settings(request, platform, trial, rate_per_s, duration_s)
-        request.progress(f"{rate_per_s:g} sagas per second for {duration_s:g} s")
+        settings = _settings(request, platform, trial, arrivals)
+        request.progress(
+            f"{arrivals.workload}: {arrivals.rate_per_s:g} arrivals per second for "
+            f"{arrivals.duration_s:g} s"
+        )
         with timed(platform, "load: all of it"):
-            await _generate(settings, children)
+            await _generate(settings, arrivals.workload, children)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         return {}
@@ -59,9 +83,7 @@ def load(request: Request, rate_per_s: float, duration_s: float) -> Ended:
     return conduct(request, arm)
 
 
-def _settings(
-    request: Request, platform: Platform, trial: Trial, rate_per_s: float, duration_s: float
-) -> Settings:
+def _settings(request: Request, platform: Platform, trial: Trial, arrivals: Arrivals) -> Settings:
     engine = request.target.engine
     tls = engine.tls or Tls()
     return Settings(
@@ -81,8 +103,9 @@ def _settings(
             server_name=tls.server_name or "",
             token_file=engine.token_file or "",
         ),
-        rate_per_s=rate_per_s,
-        duration_s=duration_s,
+        rate_per_s=arrivals.rate_per_s,
+        duration_s=arrivals.duration_s,
+        mix=arrivals.mix,
         seed=request.seed,
         horizon_s=float(request.parameters["horizon_s"]),
         sli=str(request.parameters["workflow_start_sli"]),
@@ -91,9 +114,9 @@ def _settings(
     )
 
 
-async def _generate(settings: Settings, children: Children) -> None:
+async def _generate(settings: Settings, workload: str, children: Children) -> None:
     """Start the generator and wait for its end, which it promises by its deadline."""
-    command, environment = locust_command(settings, locust_file=LOCUST_FILE)
+    command, environment = locust_command(settings, locust_file=LOCUST_FILES / f"{workload}.py")
     generator = await children.start("load", command, env=environment, whole_env=True)
     await generator.ready(STARTS_WITHIN_S, "the load generator could not begin")
     try:

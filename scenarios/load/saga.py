@@ -9,17 +9,8 @@ with a plan, records every arrival, and judges.
 
 from __future__ import annotations
 
-from typing import Any
-
-from harness.contract.program import FORWARD, SagaProgram, step, to_json
 from harness.load.locusts import load_test
 from harness.load.workload import Workload
+from scenarios.load.operations import SAGA
 
-
-def argument(tenant: str, saga_id: str) -> dict[str, Any]:
-    """One step at each of the four services, all of which behave."""
-    nodes = [step(number, f"{saga_id}-{number}") for number in range(len(FORWARD))]
-    return to_json(SagaProgram(tenant=tenant, saga_id=saga_id, nodes=[*nodes]))
-
-
-Arrivals = load_test(Workload(name="saga", argument=argument))
+Arrivals = load_test(Workload(name="saga", operations=(SAGA,)))

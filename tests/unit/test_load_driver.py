@@ -39,7 +39,7 @@ from harness.load.driver import CLOSED, RETRIED, UNSEEN, TemporalDriver, failure
 from harness.load.engine import Sample
 from harness.load.samples import LOST, SampleOutcome
 from harness.load.settings import Settings, Tenant
-from harness.load.workload import Workload
+from harness.load.workload import Kind, Operation, Workload
 
 COMPLETED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 FAILED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED
@@ -90,7 +90,10 @@ async def driven(starts: list[RPCStatusCode | None], polls: Answers) -> tuple[Sa
     settings = Settings(
         address="", tenants=(Tenant(tenant="alpha", namespace="ten-a", task_queue="q"),)
     )
-    workload = Workload(name="saga", argument=lambda tenant, saga_id: {"t": tenant, "s": saga_id})
+    operation = Operation(
+        name="saga", kind=Kind.RUN, argument=lambda tenant, saga_id: {"t": tenant, "s": saga_id}
+    )
+    workload = Workload(name="saga", operations=(operation,))
     driver = TemporalDriver(settings, workload, "load-t-1", time.monotonic_ns, no_pause)
     driver.client = cast("Client", SimpleNamespace(workflow_service=service))
     sample = Sample(index=7, tenant=0, intended_ns=1, sent_ns=1)

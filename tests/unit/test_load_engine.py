@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import UnavailableError
 from harness.load.engine import Engine, Planned, Sample, Tokens
-from harness.load.plan import Plan
+from harness.load.plan import Plan, Turns
 from harness.load.samples import CAPACITY, GENERATOR, HORIZON, INTERRUPTED, SampleOutcome
 
 
@@ -59,7 +59,7 @@ def engine(
     driver: Stub, count: int = 20, gap_ms: int = 5, in_flight: int = 100, horizon_s: float = 5.0
 ) -> Engine:
     offsets = array("q", (i * gap_ms * 1_000_000 for i in range(count)))
-    pace = Planned(plan=Plan(offsets_ns=offsets, turns=[0, 1]))
+    pace = Planned(plan=Plan(offsets_ns=offsets, turns=Turns([1, 1])))
     return Engine(driver=driver, pace=pace, in_flight=in_flight, horizon_s=horizon_s)
 
 
@@ -230,7 +230,7 @@ async def test_a_hanging_run_gives_its_rows_away_only_once() -> None:
 
 
 async def test_tokens_set_the_rate_at_any_moment() -> None:
-    pace = Tokens(per_token_per_s=100.0, weights=[1, 1], count=2)
+    pace = Tokens(per_token_per_s=100.0, turns=Turns([1, 1]), count=2)
     begin_ns = time.monotonic_ns()
     arrivals = pace.arrivals(begin_ns, lambda: False)
     due_ns = [(await anext(arrivals))[1] for _ in range(3)]
@@ -242,7 +242,7 @@ async def test_tokens_set_the_rate_at_any_moment() -> None:
 
 
 async def test_without_a_token_nothing_arrives() -> None:
-    pace = Tokens(per_token_per_s=100.0, weights=[1])
+    pace = Tokens(per_token_per_s=100.0, turns=Turns([1]))
     asked = 0
 
     def stopped() -> bool:

@@ -82,7 +82,20 @@ def test_turns_are_well_mixed() -> None:
     assert turns([1, 1]) == [0, 1]
     assert turns([5, 5]) == [0, 1]
     assert turns([3, 1]) == [0, 0, 1, 0]
-    assert plan(10, 1).tenant(9) == 0
+    assert Turns([1, 1]).at(9) == (1, 0)
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
+)
+def test_every_tenant_has_the_whole_mix(tenants: list[int], operations: list[int]) -> None:
+    whose = Turns(tenants, operations)
+    rounds = sum(tenants) * sum(operations)
+    counted = Counter(whose.at(index) for index in range(rounds))
+    for tenant, weight in enumerate(tenants):
+        for operation, part in enumerate(operations):
+            assert counted[tenant, operation] == weight * part
 
 
 @pytest.mark.parametrize("weights", [[], [0], [1, -1], [1001]])
