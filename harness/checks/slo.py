@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +53,8 @@ COLUMN_OF: Final = {
     "user_perceived": "answered_ns",
     FIRST_TASK: "first_task_ns",
 }
+STARTS: Final = ("RUN", "START")  # the kinds of operations that start a workflow
+RUNS: Final = ("RUN",)  # and those of which the end is awaited
 _NEVER: Final = 2**63 - 1
 _SHOWN: Final = 5
 
@@ -64,7 +66,7 @@ def start_latency(evidence: Evidence) -> Finding:
     was never acknowledged, or could not be sent, took for ever. Which acknowledgement is meant is
     the parameter `workflow_start_sli`. The warm-up is cut.
     """
-    return _worst_of_runs(evidence, _start_latency)
+    return _worst_of_runs(evidence, STARTS, _start_latency)
 
 
 def completion(evidence: Evidence) -> Finding:
@@ -74,7 +76,7 @@ def completion(evidence: Evidence) -> Finding:
     sent, or unfinished `horizon_s` after its intended start is not completed. Runs that failed of
     `business_failure_types` are left out.
     """
-    return _worst_of_runs(evidence, _completion)
+    return _worst_of_runs(evidence, RUNS, _completion)
 
 
 CHECKS: Final = (
@@ -146,15 +148,23 @@ class _Load:
 
 
 def _worst_of_runs(
-    evidence: Evidence, judge: Callable[[_Load, Mapping[str, Any]], Finding]
+    evidence: Evidence,
+    kinds: Collection[str],
+    judge: Callable[[_Load, Mapping[str, Any]], Finding],
 ) -> Finding:
+    """The worst finding over the load runs that have operations of these kinds."""
     findings = []
     for run in evidence.of(LoadRun):
         try:
             load = _Load(run=run, samples=_complete(evidence, run), figures=_generator(run))
-            findings.append(judge(_punctual(load, evidence.parameters), evidence.parameters))
+            punctual = _punctual(load, evidence.parameters)
+            chosen = replace(punctual, samples=load.samples.of(kinds))
+            if len(chosen.samples):
+                findings.append(judge(chosen, evidence.parameters))
         except (_Unfit, EvidenceError) as reason:
             findings.append(inconclusive(str(reason), **_generator(run)))
+    if not findings:
+        return inconclusive("no load run had an operation that this speaks of")
     outcome = worst(finding.outcome for finding in findings)
     return next(finding for finding in findings if finding.outcome is outcome)
 
@@ -190,7 +200,7 @@ def _punctual(load: _Load, parameters: Mapping[str, Any]) -> _Load:
             f"({MOST_LATE:.0%} of the limit of a start); give it more CPU or a lower rate"
         )
     figures = {**load.figures, "lateness_p99_ms": late_ms, "lateness_limit_ms": bound_ms}
-    return _Load(run=load.run, samples=load.samples, figures=figures)
+    return replace(load, figures=figures)
 
 
 def _generator(run: LoadRun) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import enum
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -136,6 +136,20 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def of(self, kinds: Collection[str]) -> Samples:
+        """The rows of the operations of these kinds, in the same order."""
+        import numpy
+
+        chosen = [n for n, kind in enumerate(self.origin.kinds) if kind in kinds]
+        if len(chosen) == len(self.origin.kinds):
+            return self
+        mask = numpy.isin(numpy.frombuffer(self.operation, dtype=numpy.uint8), chosen)
+        columns = {}
+        for name, code in COLUMNS:
+            values = numpy.frombuffer(getattr(self, name), dtype=numpy.dtype(code))
+            columns[name] = array(code, values[mask].tobytes())
+        return Samples(origin=self.origin, causes=self.causes, **columns)
 
 
 class Encoder:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.load.plan import Constant, Plan, Spacing, make_plan, problems_of, turns
+from harness.load.plan import Constant, Plan, Spacing, Turns, make_plan, problems_of, turns
 
 
 def plan(rate_per_s: float, duration_s: float, spacing: Spacing = "even", seed: int = 1) -> Plan:
