@@ -26,8 +26,8 @@ from harness.load.samples import (
     INTERRUPTED,
     SampleOutcome,
     Samples,
-    read_samples,
 )
+from harness.load.whole import WholeRun, sessions, whole_run
 from harness.outcome import worst
 from harness.statistics import (
     PERCENTILE_METHOD,
@@ -154,9 +154,12 @@ def _worst_of_runs(
 ) -> Finding:
     """The worst finding over the load runs that have operations of these kinds."""
     findings = []
-    for run in evidence.of(LoadRun):
+    for parts in sessions(evidence.of(LoadRun)):
+        run = parts[0]
         try:
-            load = _Load(run=run, samples=_complete(evidence, run), figures=_generator(run))
+            whole = whole_run(parts, lambda each: evidence.raw(each.samples, each.sha256))
+            run = whole.run
+            load = _Load(run=run, samples=_complete(whole), figures=_generator(run))
             punctual = _punctual(load, evidence.parameters)
             chosen = replace(punctual, samples=load.samples.of(kinds))
             if len(chosen.samples):
@@ -169,13 +172,13 @@ def _worst_of_runs(
     return next(finding for finding in findings if finding.outcome is outcome)
 
 
-def _complete(evidence: Evidence, run: LoadRun) -> Samples:
+def _complete(whole: WholeRun) -> Samples:
     """The samples of a planned run, one for each arrival; else `_Unfit`."""
     import numpy
 
+    run, samples = whole.run, whole.samples
     if run.mode != "planned":
         raise _Unfit(f"the load was {run.mode}: only a planned run can be judged")
-    samples = read_samples(evidence.raw(run.samples, run.sha256))
     if not len(samples):
         raise _Unfit("the load run has no samples")
     if not numpy.array_equal(numpy.sort(samples.index), numpy.arange(run.planned)):

@@ -20,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
         rate_per_s=options.rate,
         duration_s=options.duration,
         workload=options.workload,
+        processes=options.processes,
         mix=parse_mix(options.mix),
     )
     ended = load(request, arrivals)

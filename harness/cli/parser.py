@@ -242,6 +242,13 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrival plan")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of the generator, each of which sends its part of the plan (default: 1)",
+    )
     _running(parser)
 
 

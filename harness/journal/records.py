@@ -451,7 +451,9 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     """What the load generator planned and how well it kept to its plan.
 
     `samples` is a file below the trial's folder with `rows` rows of raw samples.
-    Latenesses are of the generator itself: sent minus intended.
+    Latenesses are of the generator itself: sent minus intended. A run in several processes has a
+    record of each: `part` of `parts` took each `parts`-th arrival of the `planned` ones from `part`
+    on. `session` counts the runs of one trial.
     """
 
     workload: str
@@ -469,6 +471,9 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     samples: str
     rows: int
     sha256: str
+    session: int = 1
+    part: int = 0
+    parts: int = 1
 
 
 class Timing(Record, frozen=True, kw_only=True, tag="timing"):

@@ -85,6 +85,7 @@ class TemporalDriver:
         workload: Workload,
         prefix: str,
         clock: Clock,
+        part: int = 0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.client: Client | None = None
@@ -92,6 +93,7 @@ class TemporalDriver:
         self._settings = settings
         self._workload = workload
         self._prefix = prefix
+        self._part = part
         self._clock = clock
         self._sleep = sleep
         self._random = random.Random(settings.seed)
@@ -109,7 +111,10 @@ class TemporalDriver:
                 self.volumes = [await volume(self._service, name) for name in names]
             if self._workload.needs_waiting:
                 self._waiting = await start_waiting(
-                    self._service, self._settings.tenants, self._workload, self._prefix
+                    self._service,
+                    self._settings.tenants,
+                    self._workload,
+                    f"{self._prefix}-part-{self._part}",
                 )
         except RPCError as error:
             raise UnavailableError(

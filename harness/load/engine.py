@@ -99,14 +99,31 @@ def _whole_ms(left_s: float) -> float:
     return min(math.ceil(left_s * 1000) / 1000, _SLICE_S)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a plan: each `of`-th arrival from `number` on, which begins at a common moment."""
+
+    number: int = 0
+    of: int = 1
+    begin_wall_ns: int = 0
+
+
+WHOLE: Final = Part()
+
+
 @dataclass(slots=True, kw_only=True)
 class Planned:
-    """The arrivals of a plan."""
+    """The arrivals of a plan, or of a part of it."""
 
     plan: Plan
+    part: Part = WHOLE
     clock: Clock = time.monotonic_ns
-    _next: int = 0
+    _taken: int = 0
     _begin_ns: int = 0
+
+    @property
+    def _next(self) -> int:
+        return self.part.number + self._taken * self.part.of
 
     async def arrivals(self, begin_ns: int, stopped: Callable[[], bool]) -> AsyncIterator[Arrival]:
         """Each arrival of the plan at its offset from `begin_ns`."""
@@ -115,12 +132,13 @@ class Planned:
             arrival = self._at(self._next)
             await wait_until(arrival[1], self.clock, stopped)
             if not stopped():
-                self._next += 1
+                self._taken += 1
                 yield arrival
 
     def rest(self) -> Iterable[Arrival]:
         """The arrivals of the plan that did not come to be due."""
-        return (self._at(index) for index in range(self._next, len(self.plan)))
+        left = range(self._next, len(self.plan), self.part.of)
+        return (self._at(index) for index in left)
 
     def _at(self, index: int) -> Arrival:
         return index, self._begin_ns + self.plan.offsets_ns[index], *self.plan.turns.at(index)
@@ -168,6 +186,7 @@ class Engine:
     in_flight: int
     horizon_s: float
     clock: Clock = time.monotonic_ns
+    begin_at_wall_ns: int = 0  # 0: as soon as it is ready
     begin_ns: int = 0
     begin_wall_ns: int = 0
     ready: bool = False
@@ -212,8 +231,11 @@ class Engine:
         """The whole run; never raises, see `failure`."""
         try:
             await self.driver.open()
-            self.begin_ns = self.clock() + LEAD_NS
-            self.begin_wall_ns = time.time_ns() + LEAD_NS
+            lead_ns = LEAD_NS
+            if self.begin_at_wall_ns:
+                lead_ns = self.begin_at_wall_ns - time.time_ns()
+            self.begin_ns = self.clock() + lead_ns
+            self.begin_wall_ns = time.time_ns() + lead_ns
             self.ready = True
             await self._arrive()
             await self._settle()

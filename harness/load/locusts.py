@@ -1,4 +1,4 @@
-"""The Locust side of the load generator: the only module that imports Locust or gevent.
+"""The Locust side of the load generator: no module but this and `parts` imports Locust or gevent.
 
 A Locust file calls `load_test(workload)` and keeps the user class that it gives. The open loop
 runs in a native thread of the Locust process (Locust patches Python's own threads into greenlets),
@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import gevent
@@ -25,12 +24,13 @@ import msgspec
 import uvloop
 from locust import User, constant, events, task
 from locust.env import Environment
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from harness.contract.ready import READY
 from harness.errors import EXIT_BUG, EXIT_UNAVAILABLE, EXIT_USAGE, HarnessError, UsageError
 from harness.load.driver import TemporalDriver
-from harness.load.engine import GRACE_S, Engine, Planned, Sample, Tokens
+from harness.load.engine import GRACE_S, WHOLE, Engine, Part, Planned, Sample, Tokens
+from harness.load.parts import Failed, MyPart, Parts
 from harness.load.plan import Plan, Turns
 from harness.load.recorder import Recorder
 from harness.load.samples import Origin, SampleOutcome
@@ -92,6 +92,8 @@ class _Load:
         self._sessions = 0
         self._session: _Session | None = None
         self._hosts_sdk = True
+        self._parts: Parts | None = None
+        self._my_part: MyPart | None = None
         self._exit_code: int | None = None
 
     def add_token(self, number: int) -> None:
@@ -102,18 +104,24 @@ class _Load:
     def on_init(self, environment: Environment, **_: Any) -> None:
         """Locust is set up; no thread and no client before that, as it may fork."""
         sys.setswitchinterval(_SWITCH_S)
-        self._hosts_sdk = not isinstance(environment.runner, MasterRunner)
-        if self._plan is not None and not isinstance(environment.runner, LocalRunner):
-            _say("a planned run is one process: leave out --master, --worker and --processes")
-            sys.exit(EXIT_USAGE)  # Locust ends the workers that it forked
+        runner = environment.runner
+        self._hosts_sdk = not isinstance(runner, MasterRunner)
+        if isinstance(runner, MasterRunner):
+            web = environment.web_ui is not None
+            self._parts = Parts(runner, self._failed, web=web) if self._plan is not None else None
+        elif isinstance(runner, WorkerRunner):
+            self._my_part = MyPart(runner)
 
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         """A test begins: connect and let arrivals come."""
+        if self._parts is not None:
+            self._ready(self._parts.give())
         if not self._hosts_sdk:
             return
         self._sessions += 1
+        part = self._my_part.part if self._my_part and self._my_part.part else WHOLE
         pace = (
-            Planned(plan=self._plan)
+            Planned(plan=self._plan, part=part)
             if self._plan is not None
             else Tokens(
                 per_token_per_s=self._settings.per_user_per_s,
@@ -123,8 +131,9 @@ class _Load:
             )
         )
         self._session = _Session(
-            self._settings, self._workload, pace, self._sessions, environment, self._failed
-        )
+            self._settings, self._workload, pace, self._sessions, environment, self._failed, part,
+            self._my_part,
+        )  # fmt: skip
         self._session.start()
 
     def on_test_stop(self, **_: Any) -> None:
@@ -139,6 +148,12 @@ class _Load:
         self.on_test_stop()
         code = 0 if self._settings.planned else exit_code
         _end(code if self._exit_code is None else self._exit_code)
+
+    def _ready(self, parts: int) -> None:
+        """The master's word: what it says of a plan in several processes."""
+        planned = len(self._plan) if self._plan is not None else None
+        ready = {"mode": self._settings.mode, "planned": planned, "processes": parts}
+        print(f"{READY}{msgspec.json.encode(ready).decode()}", flush=True)
 
     def _failed(self, message: str, exit_code: int) -> None:
         _say(message)
@@ -155,7 +170,9 @@ class _Session:
         pace: Planned | Tokens,
         number: int,
         environment: Environment,
-        failed: Callable[[str, int], None],
+        failed: Failed,
+        part: Part,
+        mine: MyPart | None,
     ) -> None:
         self._settings = settings
         self._workload = workload
@@ -163,13 +180,16 @@ class _Session:
         self._number = number
         self._environment = environment
         self._failed = failed
+        self._part = part
+        self._mine = mine
         self._prefix = f"load-{settings.trial_id or os.getpid()}-{number}"
-        self._driver = TemporalDriver(settings, workload, self._prefix, pace.clock)
+        self._driver = TemporalDriver(settings, workload, self._prefix, pace.clock, part.number)
         self._engine = Engine(
             driver=self._driver,
             pace=pace,
             in_flight=settings.in_flight,
             horizon_s=settings.horizon_s,
+            begin_at_wall_ns=part.begin_wall_ns,
         )
         self._recorder: Recorder | None = None
         self._pump: gevent.Greenlet | None = None
@@ -240,7 +260,9 @@ class _Session:
                 volumes=self._driver.volumes,
                 settings=settings.described(),
             )
-            self._recorder = Recorder(settings, self._number, origin)
+            self._recorder = Recorder(settings, self._number, origin, self._part)
+        if self._mine is not None and planned is not None:
+            return  # the master says it
         ready = {"mode": settings.mode, "planned": planned, "begin_ns": engine.begin_ns}
         print(f"{READY}{msgspec.json.encode(ready).decode()}", flush=True)
 
@@ -263,13 +285,26 @@ class _Session:
             self._failed(f"the generator failed: {failure!r}", EXIT_BUG)
 
     def _end_test(self) -> None:
-        """End the test from a greenlet of its own; without a web interface Locust ends with it."""
+        """End the test from a greenlet of its own; without a web interface Locust ends with it.
+
+        A part of a plan has ended when its files are written; the master ends the test.
+        """
         runner = self._environment.runner
         assert runner is not None
-        if self._environment.web_ui is not None or isinstance(runner, WorkerRunner):
+        if self._mine is not None and isinstance(self._pace, Planned):
+            gevent.spawn(self._end_part)
+        elif self._environment.web_ui is not None or isinstance(runner, WorkerRunner):
             gevent.spawn(runner.stop)
         else:
             gevent.spawn(runner.quit)
+
+    def _end_part(self) -> None:
+        self.finish()
+        failure = self._engine.failure
+        said = str(failure) if isinstance(failure, HarnessError) else repr(failure)
+        code = failure.exit_code if isinstance(failure, HarnessError) else EXIT_BUG
+        assert self._mine is not None
+        self._mine.end(said if failure else "", code if failure else 0)
 
     def _take(self) -> None:
         answered = True

@@ -16,7 +16,7 @@ from typing import Final
 from harness.journal.manifest import JOURNAL, SAMPLES
 from harness.journal.records import Gauge, LoadRun, now
 from harness.journal.write import SegmentWriter
-from harness.load.engine import Sample
+from harness.load.engine import WHOLE, Part, Sample
 from harness.load.samples import Encoder, Origin
 from harness.load.settings import Settings
 from harness.statistics import percentile
@@ -34,14 +34,19 @@ _BATCH: Final = 10_000
 class Recorder:
     """Records one run. Raises `OSError` when the disk is full or not writable.
 
-    A second run of the same process writes `load-2.jsonl` and `load-2.bin`, and so on.
+    A second run of the same process writes `load-2.jsonl` and `load-2.bin`, and so on; one part of
+    a run in several processes `load-part-1.jsonl`.
     """
 
-    def __init__(self, settings: Settings, run: int, origin: Origin) -> None:
+    def __init__(self, settings: Settings, run: int, origin: Origin, part: Part = WHOLE) -> None:
         assert settings.trial is not None
         self._settings = settings
         self._origin = origin
+        self._run = run
+        self._part = part
         name = WRITER if run == 1 else f"{WRITER}-{run}"
+        if part.of > 1:
+            name += f"-part-{part.number + 1}"
         self._path = f"{SAMPLES}/{name}.bin"
         for folder in (JOURNAL, SAMPLES):
             (settings.trial / folder).mkdir(parents=True, exist_ok=True)
@@ -111,6 +116,9 @@ class Recorder:
             duration_s=settings.duration_s,
             warmup_s=settings.cut_s,
             seed=settings.seed,
+            session=self._run,
+            part=self._part.number,
+            parts=self._part.of,
             planned=self._encoder.rows if planned is None else planned,
             sent=self._sent,
             not_sent=self._not_sent,

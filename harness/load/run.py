@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.load.settings import Settings, to_environment
+from harness.platform.ports import free_ports
 
 STARTS_WITHIN_S: Final = 30.0  # Locust's imports and the connection
 _ENDS_WITHIN_S: Final = 10.0
@@ -29,10 +30,13 @@ def locust_command(
     settings: Settings,
     *,
     locust_file: Path,
+    processes: int = 1,
     environment: Mapping[str, str] | None = None,
     python: str = sys.executable,
 ) -> tuple[list[str], dict[str, str]]:
     """The argument list and the whole environment of the load process.
+
+    With several `processes` it is the master of so many, which it forks, and each sends its part.
 
     `environment` is what it inherits, by default this process's own, less what would set other
     options of Locust or other settings of ours. Raises `UsageError` for settings whose plan would
@@ -52,13 +56,17 @@ def locust_command(
         str(locust_file),
         "--headless",
         "--users",
-        "1",
+        str(processes),
         "--spawn-rate",
-        "1",
+        str(processes),
         "--only-summary",
         "--loglevel",
         "WARNING",
     ]
+    if processes > 1:
+        port = str(free_ports(1)[0])  # where workers find their master
+        command += ["--processes", str(processes), "--master-bind-port", port]
+        command += ["--master-port", port, "--master-bind-host", "127.0.0.1"]
     return command, inherited | to_environment(settings)
 
 

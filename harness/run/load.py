@@ -21,16 +21,21 @@ from harness.run.serve import start_parts
 from harness.target.model import Tls
 from harness.trial import Trial
 
+MOST_PROCESSES: Final = 64
 LOCUST_FILES: Final = Path(__file__).parents[2] / "scenarios" / "load"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
-    """What arrives and how often: a workload by its name, `mix` other weights than its own."""
+    """What arrives and how often: a workload by its name, `mix` other weights than its own.
+
+    It is sent by so many `processes`.
+    """
 
     rate_per_s: float
     duration_s: float
     workload: str = "saga"
+    processes: int = 1
     mix: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -54,6 +59,8 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         raise UsageError(
             f"no workload is called {arrivals.workload!r}; there are {', '.join(WORKLOADS)}"
         )
+    if not 1 <= arrivals.processes <= MOST_PROCESSES:
+        raise UsageError(f"--processes {arrivals.processes}: give 1 to {MOST_PROCESSES}")
     dry = Settings(
         address="127.0.0.1:1",
         tenants=(Tenant(tenant="a", namespace="a", task_queue="a"),),
@@ -75,7 +82,7 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
             f"{arrivals.duration_s:g} s"
         )
         with timed(platform, "load: all of it"):
-            await _generate(settings, arrivals.workload, children)
+            await _generate(settings, arrivals, children)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         return {}
@@ -114,9 +121,13 @@ def _settings(request: Request, platform: Platform, trial: Trial, arrivals: Arri
     )
 
 
-async def _generate(settings: Settings, workload: str, children: Children) -> None:
+async def _generate(settings: Settings, arrivals: Arrivals, children: Children) -> None:
     """Start the generator and wait for its end, which it promises by its deadline."""
-    command, environment = locust_command(settings, locust_file=LOCUST_FILES / f"{workload}.py")
+    command, environment = locust_command(
+        settings,
+        locust_file=LOCUST_FILES / f"{arrivals.workload}.py",
+        processes=arrivals.processes,
+    )
     generator = await children.start("load", command, env=environment, whole_env=True)
     await generator.ready(STARTS_WITHIN_S, "the load generator could not begin")
     try:

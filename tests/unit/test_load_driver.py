@@ -94,7 +94,7 @@ async def driven(starts: list[RPCStatusCode | None], polls: Answers) -> tuple[Sa
         name="saga", kind=Kind.RUN, argument=lambda tenant, saga_id: {"t": tenant, "s": saga_id}
     )
     workload = Workload(name="saga", operations=(operation,))
-    driver = TemporalDriver(settings, workload, "load-t-1", time.monotonic_ns, no_pause)
+    driver = TemporalDriver(settings, workload, "load-t-1", time.monotonic_ns, sleep=no_pause)
     driver.client = cast("Client", SimpleNamespace(workflow_service=service))
     sample = Sample(index=7, tenant=0, intended_ns=1, sent_ns=1)
     if await driver.start(sample):
