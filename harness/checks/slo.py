@@ -1,8 +1,9 @@
 """SLO-START-1 and SLO-REL-1: latency of starts and share of completions, from raw samples.
 
-Both judge with a one-sided bound at the declared confidence, for independent samples: pass where
-the bound keeps the limit, fail where the bound from the other side breaks it, inconclusive between,
-with the number of samples that would do. What nobody knows (how a saga in flight would have ended
+Both judge with a one-sided bound at the declared confidence: pass where the bound keeps the limit,
+fail where the bound from the other side breaks it, inconclusive between, with the number of samples
+that would do. Samples that come in bursts count as the fewer independent ones that they are worth
+(`harness.autocorrelation`). What nobody knows (how a saga in flight would have ended
 when the run was told to stop) speaks against a pass and against a fail. Several load runs in one
 trial are judged each on its own; the worst counts.
 """
@@ -16,6 +17,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from harness.autocorrelation import (
+    Share,
+    lower_quantile,
+    share_of,
+    unseen_every,
+    upper_quantile,
+)
 from harness.checks.check import Check, Evidence, Finding, Witness, failed, inconclusive, passed
 from harness.errors import EvidenceError
 from harness.journal.records import LoadRun, Subject
@@ -31,13 +39,9 @@ from harness.load.whole import WholeRun, sessions, whole_run
 from harness.outcome import worst
 from harness.statistics import (
     PERCENTILE_METHOD,
-    lower_rank,
-    lower_share,
     percentile_rank,
     samples_needed,
     samples_needed_at,
-    upper_rank,
-    upper_share,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +61,7 @@ STARTS: Final = ("RUN", "START")  # the kinds of operations that start a workflo
 RUNS: Final = ("RUN",)  # and those of which the end is awaited
 _NEVER: Final = 2**63 - 1
 _SHOWN: Final = 5
+_MATTERS: Final = 1.1  # an inflation that is worth a word
 
 
 def start_latency(evidence: Evidence) -> Finding:
@@ -139,6 +144,17 @@ class _Load:
     def cut(self) -> Column:
         """The rows of which nobody knows how they would have ended, as a mask."""
         return self.due & self.caused(INTERRUPTED, GENERATOR)
+
+    def in_time(self, rows: Column) -> Column:
+        """The numbers of the rows of a mask, in the order of their intended times."""
+        numbers = rows.nonzero()[0]
+        ordered: Column = numbers[self.column("intended_ns")[numbers].argsort(kind="stable")]
+        return ordered
+
+    def span_s(self, numbers: Column) -> float:
+        """From the first to the last intended time of some rows, seconds."""
+        intended = self.column("intended_ns")[numbers]
+        return float(intended.max() - intended.min()) / 1e9
 
     def witness(self, row: int, text: str) -> Witness:
         """A row as evidence."""
@@ -226,12 +242,14 @@ def _start_latency(load: _Load, parameters: Mapping[str, Any]) -> Finding:
     if sli == FIRST_TASK and not load.samples.origin.follows_first_task:
         raise _Unfit("the first workflow tasks were not followed in this run")
     judged = load.after_warmup & load.due
+    rows = load.in_time(judged)
     latencies = load.latencies(COLUMN_OF[sli])
-    at_worst = _ordered(latencies[judged])
-    upper = _at(at_worst, upper_rank(len(at_worst), PERCENTILE, confidence))
-    at_best = _ordered(_if_cut_were_instant(load, latencies)[judged])
-    lower = _at(at_best, lower_rank(len(at_best), PERCENTILE, confidence))
-    over = int((at_worst > limit_ms * 1e6).sum())
+    limit_ns = round(limit_ms * 1e6)
+    upper = upper_quantile(latencies[rows], PERCENTILE, confidence, limit_ns)
+    at_best = _if_cut_were_instant(load, latencies)[rows]
+    lower = lower_quantile(at_best, PERCENTILE, confidence, limit_ns)
+    over = share_of(latencies[rows] > limit_ns)
+    at_worst = _ordered(latencies[rows])
     figures = {
         **load.figures,
         "sli": sli,
@@ -239,8 +257,9 @@ def _start_latency(load: _Load, parameters: Mapping[str, Any]) -> Finding:
         "confidence": confidence,
         "warmup_s": load.run.warmup_s,
         "warmup_samples": int((~load.after_warmup).sum()),
-        "over_limit": over,
+        "over_limit": over.hits,
         **_spread(at_worst),
+        **_worth(over),
         "p95_upper_ms": _ms(upper),
         "p95_lower_ms": _ms(lower),
         **_other_slis(load, judged, sli),
@@ -248,15 +267,18 @@ def _start_latency(load: _Load, parameters: Mapping[str, Any]) -> Finding:
     p95 = at_worst[percentile_rank(len(at_worst), PERCENTILE) - 1]
     seen = f"p95 of starts ({sli}) is {_said(p95)} in {len(at_worst)} samples"
     limit = f"the limit is {limit_ms:g} ms"
-    if upper is not None and upper <= limit_ms * 1e6:
-        return passed(f"{seen}, {_sure(confidence)} at most {_said(upper)}; {limit}", **figures)
-    if lower is not None and lower > limit_ms * 1e6:
+    if upper is not None and upper <= limit_ns:
+        caveat = _bursts(over, "was over the limit", load.span_s(rows), confidence)
+        reason = f"{seen}, {_sure(confidence)} at most {_said(upper)}; {limit}{caveat}"
+        return passed(reason, **figures)
+    if lower is not None and lower > limit_ns:
         slowest = sorted(_rows(judged), key=lambda row: -int(latencies[row]))[:_SHOWN]
         witnesses = [load.witness(row, _said(latencies[row])) for row in slowest]
         reason = f"{seen}, {_sure(confidence)} at least {_said(lower)}; {limit}"
-        return failed(reason, witnesses, **figures)
-    needed = samples_needed_at(PERCENTILE, confidence, Fraction(over, len(at_worst)))
-    reason = f"{seen}, {over} of them over the limit of {limit_ms:g} ms"
+        return failed(f"{reason}{_in_bursts(over)}", witnesses, **figures)
+    needed = samples_needed_at(PERCENTILE, confidence, Fraction(over.hits, over.samples))
+    needed = _inflated(needed, over)
+    reason = f"{seen}, {over.hits} of them over the limit of {limit_ms:g} ms{_in_bursts(over)}"
     more = _more(needed, load.run, cut=True)
     return inconclusive(f"{reason}: {more}", **figures, samples_needed=needed)
 
@@ -306,8 +328,10 @@ def _completion(load: _Load, parameters: Mapping[str, Any]) -> Finding:
     count, good = int(judged.sum()), int(completed.sum())
     if not count:
         raise _Unfit("no start is left to judge: all are business failures or were not due")
-    lower = lower_share(good, count, confidence)
-    upper = upper_share(good + int(unknown.sum()), count, confidence)
+    rows = load.in_time(judged)
+    lost = share_of(~completed[rows])
+    lower = 1 - lost.at_most(confidence)
+    upper = 1 - share_of(broken[rows]).at_least(confidence)
     causes = Counter(load.samples.causes[n] or "too late" for n in load.column("cause")[broken])
     figures = {
         **load.figures,
@@ -322,18 +346,23 @@ def _completion(load: _Load, parameters: Mapping[str, Any]) -> Finding:
         "share": good / count,
         "share_lower": lower,
         "share_upper": upper,
+        **_worth(lost),
     }
     seen = f"{good} of {count} sagas completed"
     promise = f"{minimum:.6g} is promised"
     if lower >= minimum:
-        reason = f"{seen}, {_sure(confidence)} a share of at least {lower:.6g}; {promise}"
+        caveat = _bursts(lost, "failed", load.span_s(rows), confidence)
+        reason = f"{seen}, {_sure(confidence)} a share of at least {lower:.6g}; {promise}{caveat}"
         return passed(reason, **figures)
     if upper < minimum:
         reason = f"{seen}, {_sure(confidence)} a share of at most {upper:.6g}; {promise}"
         witnesses = [load.witness(row, "not completed") for row in _rows(broken)[:_SHOWN]]
-        return failed(f"{reason}; causes: {_commonest(causes)}", witnesses, **figures)
-    needed = samples_needed(minimum, confidence, count - good)
+        reason = f"{reason}{_in_bursts(lost)}; causes: {_commonest(causes)}"
+        return failed(reason, witnesses, **figures)
+    failures = math.ceil(lost.hits / lost.inflation)
+    needed = _inflated(samples_needed(minimum, confidence, failures), lost)
     more = _more(needed, load.run, cut=False)
+    seen = f"{seen}{_in_bursts(lost)}"
     reason = f"{seen}, which proves no share of {minimum:.6g}: {more} if no other one fails"
     return inconclusive(reason, **figures, samples_needed=needed)
 
@@ -357,6 +386,32 @@ def _commonest(causes: Counter[str]) -> str:
 
 
 # both
+
+
+def _worth(share: Share) -> dict[str, float]:
+    return {
+        "inflation": round(share.inflation, 3),
+        "effective_samples": share.effective_samples,
+    }
+
+
+def _in_bursts(share: Share) -> str:
+    """That samples are worth less than their number, where they are."""
+    if share.inflation < _MATTERS:
+        return ""
+    return f" (in bursts: they weigh as {share.effective_samples:,} independent samples)"
+
+
+def _bursts(share: Share, what: str, span_s: float, confidence: float) -> str:
+    """What a pass says of bursts: how they weighed, or which ones it cannot have seen."""
+    if share.hits:
+        return _in_bursts(share)
+    every_s = unseen_every(span_s, confidence)
+    return f"; none {what}: a burst less often than every {every_s:.3g} s may have been missed"
+
+
+def _inflated(needed: int | None, share: Share) -> int | None:
+    return None if needed is None else math.ceil(needed * share.inflation)
 
 
 def _more(needed: int | None, run: LoadRun, *, cut: bool) -> str:

@@ -279,7 +279,7 @@ def test_too_few_samples_say_how_many_would_do_and_how_long_they_take() -> None:
 
 def test_the_warmup_is_cut_and_shown() -> None:
     cold = [sample(i, 900.0 if i < 200 else 10.0) for i in range(1000)]
-    assert start_latency(Trial(samples=cold).evidence()).outcome is Outcome.FAIL
+    assert start_latency(Trial(samples=cold).evidence()).outcome is Outcome.INCONCLUSIVE
     found = start_latency(Trial(samples=cold, warmup_s=2.0).evidence())
     assert found.outcome is Outcome.PASS
     assert found.figures["warmup_samples"] == 200
@@ -318,7 +318,9 @@ def test_what_was_not_due_at_the_stop_is_no_evidence() -> None:
 
 def test_the_declared_meaning_is_judged_and_the_others_are_shown() -> None:
     retried = [sample(i, 300.0, first_attempt_ns=0, attempts=2) for i in range(500)]
-    for each in retried[50:]:
+    for each in retried:
+        if each.index % 10 == 0:
+            continue
         each.first_attempt_ns = each.intended_ns + 20 * MS
         each.answered_ns = each.first_attempt_ns
     trial = Trial(samples=retried)
@@ -345,6 +347,53 @@ def test_first_tasks_are_judged_only_where_they_were_followed() -> None:
 def test_nothing_after_the_warmup_is_inconclusive() -> None:
     found = start_latency(Trial(samples=samples(100), warmup_s=5.0).evidence())
     assert found.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_burst_of_slow_starts_does_not_prove_what_spread_ones_prove() -> None:
+    """Thirty of 3,000 are slow: one by one they keep the limit, in one go nobody can say."""
+    spread = [sample(i, 500.0 if i % 100 == 0 else 10.0) for i in range(3000)]
+    found = start_latency(Trial(samples=spread).evidence())
+    assert found.outcome is Outcome.PASS
+    assert found.figures["effective_samples"] == 3000
+    burst = [sample(i, 500.0 if 1000 <= i < 1030 else 10.0) for i in range(3000)]
+    found = start_latency(Trial(samples=burst).evidence())
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.figures["over_limit"] == 30
+    assert found.figures["effective_samples"] < 30
+    assert "30 of them over the limit of 100 ms (in bursts: they weigh as 1" in found.reason
+    assert found.figures["samples_needed"] > 3000
+
+
+def test_a_burst_of_slow_starts_does_not_refute_what_spread_ones_refute() -> None:
+    spread = [sample(i, 500.0 if i % 10 == 0 else 10.0) for i in range(3000)]
+    assert start_latency(Trial(samples=spread).evidence()).outcome is Outcome.FAIL
+    burst = [sample(i, 500.0 if i < 300 else 10.0) for i in range(3000)]
+    assert start_latency(Trial(samples=burst).evidence()).outcome is Outcome.INCONCLUSIVE
+    bursts = [sample(i, 500.0 if i % 200 < 50 else 10.0) for i in range(6000)]
+    found = start_latency(Trial(samples=bursts).evidence())
+    assert found.outcome is Outcome.FAIL
+    assert "(in bursts: they weigh as" in found.reason
+
+
+def test_bursts_are_seen_in_the_order_of_the_intended_times() -> None:
+    """Rows lie in the order of their ends: what was slow lies together, and came one by one."""
+    rows = [sample(i, 500.0 if i % 100 == 0 else 10.0) for i in range(3000)]
+    rows.sort(key=lambda row: row.answered_ns - row.intended_ns)
+    found = start_latency(Trial(samples=rows).evidence())
+    assert (found.outcome, found.figures["inflation"]) == (Outcome.PASS, 1.0)
+
+
+def test_a_pass_without_a_slow_start_says_which_bursts_it_cannot_have_seen() -> None:
+    found = start_latency(Trial(samples=samples(3000)).evidence())
+    assert "a burst less often than every 10 s may have been missed" in found.reason
+
+
+def test_at_the_limit_passes_and_a_tenth_of_a_millisecond_over_it_fails() -> None:
+    """The whole upper tenth lies at the limit, or just over it."""
+    at = [sample(i, 100.0 if i % 10 == 0 else 10.0) for i in range(1000)]
+    assert start_latency(Trial(samples=at).evidence()).outcome is Outcome.PASS
+    over = [sample(i, 100.1 if i % 10 == 0 else 10.0) for i in range(1000)]
+    assert start_latency(Trial(samples=over).evidence()).outcome is Outcome.FAIL
 
 
 # SLO-REL-1
@@ -396,6 +445,32 @@ def test_one_lost_in_fifty_is_refuted_by_few_samples() -> None:
     assert "lost (8)" in found.reason
 
 
+def test_one_lost_in_500_is_refuted_by_enough_samples() -> None:
+    outcomes = {}
+    for count in (1_000, 4_000, 10_000):
+        rows = [failed(i, "lost") if i % 500 == 250 else sample(i) for i in range(count)]
+        outcomes[count] = completion(Trial(samples=rows).evidence()).outcome
+    assert outcomes == {
+        1_000: Outcome.INCONCLUSIVE,
+        4_000: Outcome.INCONCLUSIVE,
+        10_000: Outcome.FAIL,
+    }
+
+
+def test_a_burst_of_losses_does_not_refute_what_spread_ones_refute() -> None:
+    spread = [failed(i, "lost") if i % 500 == 0 else sample(i) for i in range(10_000)]
+    assert completion(Trial(samples=spread).evidence()).outcome is Outcome.FAIL
+    burst = [failed(i, "lost") if i < 20 else sample(i) for i in range(10_000)]
+    found = completion(Trial(samples=burst).evidence())
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "9980 of 10000 sagas completed (in bursts: they weigh as" in found.reason
+
+
+def test_a_pass_without_a_loss_says_which_bursts_it_cannot_have_seen() -> None:
+    found = completion(Trial(samples=samples(6000)).evidence())
+    assert "none failed: a burst less often than every 20 s" in found.reason
+
+
 def test_business_failures_are_left_out() -> None:
     rows = [failed(i, "failure:BusinessFailure") if i % 2 else sample(i) for i in range(2 * 2995)]
     found = completion(Trial(samples=rows).evidence())
@@ -416,8 +491,8 @@ def test_nothing_but_business_failures_is_inconclusive() -> None:
 
 
 def test_warmup_counts_for_completion() -> None:
-    rows = [failed(i, "lost") if i < 10 else sample(i) for i in range(3000)]
-    assert completion(Trial(samples=rows, warmup_s=1.0).evidence()).outcome is Outcome.FAIL
+    rows = [failed(i, "lost") if i % 290 == 0 and i < 2900 else sample(i) for i in range(3000)]
+    assert completion(Trial(samples=rows, warmup_s=29.0).evidence()).outcome is Outcome.FAIL
 
 
 def test_sagas_cut_by_the_stop_neither_pass_nor_fail() -> None:
