@@ -476,6 +476,48 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     parts: int = 1
 
 
+IDLE = "idle"  # a stretch in which all parts run, and nothing is asked of them
+UNDER_LOAD = "load"  # the one from before the first arrival until all of them have ended
+
+
+class Traffic(Record, frozen=True, kw_only=True, tag="traffic"):
+    """What passed a link of the counting proxy since it began: bytes of TCP payload, connections.
+
+    `link` is whose it is: the generator's, the workers', the exporter's. `stretch` is what was done
+    meanwhile (empty: nothing that counts); the first and the last record of a stretch are its
+    beginning and its end. `refused` counts the connections that the engine did not take.
+    """
+
+    link: Subject
+    stretch: str = ""
+    to_engine_bytes: int
+    from_engine_bytes: int
+    connections: int
+    refused: int = 0
+    open: int = 0
+
+
+class Stored(Record, frozen=True, kw_only=True, tag="stored"):
+    """What the engine keeps of one run of a workflow that a load started.
+
+    `root` is the id of the workflow that was started: what carries it on, and its children, belong
+    to it. `history_bytes` is the engine's own count of what it stores, `told_events` its count of
+    events; `events` were read, and took `read_bytes` encoded; of them `activities` were scheduled.
+    """
+
+    tenant: str
+    root: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    status: str
+    history_bytes: int
+    told_events: int
+    events: int
+    read_bytes: int
+    activities: int
+
+
 class Timing(Record, frozen=True, kw_only=True, tag="timing"):
     """Where the time of the trial went."""
 
@@ -504,6 +546,8 @@ AnyRecord = (
     | SourceScan
     | Gauge
     | LoadRun
+    | Traffic
+    | Stored
     | Timing
 )
 KINDS: tuple[type[Record], ...] = (
@@ -527,6 +571,8 @@ KINDS: tuple[type[Record], ...] = (
     SourceScan,
     Gauge,
     LoadRun,
+    Traffic,
+    Stored,
     Timing,
 )
 

@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from harness.contract.program import CONTRACT_VERSION
+from harness.counting.messages import STRETCH
+from harness.counting.messages import Addresses as CountingAddresses
 from harness.doubles.messages import Addresses
 from harness.errors import UnavailableError
 from harness.groups import GROUPS, deployment_of
@@ -26,6 +28,7 @@ from harness.target.model import Target, environment
 
 DOUBLES_READY_S = 15.0
 TAP_READY_S = 30.0
+COUNTING_READY_S = 15.0
 STOPS_WITHIN_S = 10.0
 STARTER = "starter"  # the tap's link for the drive's own calls
 
@@ -64,10 +67,13 @@ class Platform:
         self.doubles: Addresses | None = None
         self.engine: Child | None = None
         self.exporter: Child | None = None
-        self.worker_address = ""
+        self.worker_address = ""  # where workers find the engine, if not at its own address
+        self.exporter_address = ""  # and where the exporter does
         self.skipping_address = ""
         self.tap: TapAddresses | None = None
         self.versioned = False  # whether workers are told a Worker Deployment version
+        self.counting: CountingAddresses | None = None
+        self._counting: Child | None = None
         self._children = children
         self._segment = segment
         self._logs: list[tuple[Child, str]] = []
@@ -159,6 +165,52 @@ class Platform:
         told = await child.ready(TAP_READY_S, "see what it said")
         self.happened(child, "ready")
         self.tap = msgspec.json.decode(told, type=TapAddresses)
+
+    async def start_counting(self) -> None:
+        """Start the counting proxy, through which workers and exporter then reach the engine.
+
+        A generator must be given `counted_address`. What the harness does not start itself has no
+        link.
+        """
+        links = [Subject.GENERATOR]
+        if not self.target.worker.external:
+            links.append(Subject.WORKER)
+        if self.target.exporter is not None and not self.target.exporter.external:
+            links.append(Subject.EXPORTER)
+        command = [
+            sys.executable,
+            "-m",
+            "harness.counting",
+            "--journal",
+            str(self.trial / "journal"),
+            "--trial",
+            self.trial_id,
+            "--engine",
+            self.address,
+        ]
+        for link in links:
+            command += ["--link", link]
+        self._counting = child = await self._children.start("counting", command, stdin=True)
+        told = await child.ready(COUNTING_READY_S, "see what it said")
+        self.happened(child, "ready")
+        self.counting = msgspec.json.decode(told, type=CountingAddresses)
+        self.worker_address = self.counting.links.get(Subject.WORKER, "")
+        self.exporter_address = self.counting.links.get(Subject.EXPORTER, "")
+
+    def counted_as(self, stretch: str) -> None:
+        """What is counted from now on belongs to this stretch (empty: to nothing that counts)."""
+        if self._counting is not None:
+            self._counting.tell(f"{STRETCH}{stretch}")
+
+    @property
+    def counted_address(self) -> str:
+        """Where a generator reaches the engine: through the counting proxy, if there is one."""
+        return self.counting.links[Subject.GENERATOR] if self.counting else self.address
+
+    @property
+    def counts(self) -> bool:
+        """Whether a counting proxy was started, and is still there."""
+        return self._counting is not None and self._counting.running
 
     def engine_for(self, group: str) -> str:
         """Where a group's worker finds the engine: at the tap, if it is tapped."""
@@ -284,11 +336,17 @@ class Platform:
                 "TEMPORAL_TLS_CA": tls.ca or "",
                 "TEMPORAL_TLS_CERT": tls.cert or "",
                 "TEMPORAL_TLS_KEY": tls.key or "",
-                "TEMPORAL_TLS_SERVER_NAME": tls.server_name or "",
+                "TEMPORAL_TLS_SERVER_NAME": self.server_name(address),
             }
         if self.target.engine.token_file:
             env["TEMPORAL_TOKEN_FILE"] = self.target.engine.token_file
         return env
+
+    def server_name(self, address: str) -> str:
+        """The name that the engine's certificate must have; empty for that of `address` itself."""
+        declared = self.target.engine.tls.server_name if self.target.engine.tls else None
+        away = address != self.address  # then the certificate is still the engine's
+        return declared or (self.address.rpartition(":")[0] if away else "")
 
     def queue(self, task_queue: str, group: str) -> str:
         """The task queue of a group; workers that we do not start have one for all."""
@@ -311,7 +369,7 @@ class Platform:
             "exporter" if self._exporters == 1 else f"exporter-{self._exporters}",
             command,
             env={
-                **self._engine_env(self.address),
+                **self._engine_env(self.exporter_address or self.address),
                 "HARNESS_TENANTS": json.dumps(
                     [
                         {"tenant": t.name, "namespace": t.namespace, "task_queue": t.task_queue}

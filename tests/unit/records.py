@@ -31,10 +31,12 @@ from harness.journal.records import (
     Seed,
     SourceFinding,
     SourceScan,
+    Stored,
     Subject,
     Surroundings,
     Tapped,
     Timing,
+    Traffic,
 )
 
 HISTORY = json.dumps(
@@ -194,6 +196,29 @@ ONE_OF_EACH: tuple[Record, ...] = (
         samples="samples/saga.bin",
         rows=5,
         sha256=hashlib.sha256(SAMPLES).hexdigest(),
+    ),
+    Traffic(
+        **AT,
+        link=Subject.WORKER,
+        stretch="idle",
+        to_engine_bytes=10,
+        from_engine_bytes=20,
+        connections=2,
+        open=1,
+    ),
+    Stored(
+        **AT,
+        tenant="alpha",
+        root="w",
+        workflow_id="w",
+        run_id="r",
+        workflow_type="ReferenceSaga",
+        status="COMPLETED",
+        history_bytes=5000,
+        told_events=29,
+        events=29,
+        read_bytes=5100,
+        activities=4,
     ),
     Canary(**AT, tenant="alpha", position="amount", word="cn0123456789abcdef01234567"),
     Log(
