@@ -6,6 +6,7 @@ Run as a script (`test_load.py ADDRESS`) this file is that worker.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from harness.journal.records import Gauge, LoadRun
 from harness.load.run import STARTS_WITHIN_S, deadline_s, locust_command
 from harness.load.samples import INTERRUPTED, SampleOutcome, Samples, read_samples
 from harness.load.settings import Settings, Tenant, to_environment
+from harness.load.whole import sessions, whole_run
 from harness.outcome import Outcome
 from harness.platform.engine import engine_command
 from harness.platform.ports import free_ports
@@ -144,9 +146,9 @@ def asked(platform: Platform, trial: Path, **fields: Any) -> Settings:
     )
 
 
-def start_load(platform: Platform, settings: Settings) -> subprocess.Popen[str]:
+def start_load(platform: Platform, settings: Settings, processes: int = 1) -> subprocess.Popen[str]:
     """The load process, ready."""
-    command, environment = locust_command(settings, locust_file=SAGA)
+    command, environment = locust_command(settings, locust_file=SAGA, processes=processes)
     environment["PYTHONPATH"] = str(ROOT)
     load = platform.processes.start(command, env=environment, stdout=subprocess.PIPE)
     assert load.stdout is not None
@@ -163,10 +165,8 @@ def ended(load: subprocess.Popen[str], within_s: float) -> int:
 
 def sealed(trial: Path) -> Journal:
     """The trial with a manifest, as the supervisor would leave it."""
-    files = [
-        file_entry(trial, trial / "journal" / "load.jsonl", 0),
-        file_entry(trial, trial / "samples" / "load.bin", 0),
-    ]
+    found = [*trial.glob("journal/*.jsonl"), *trial.glob("samples/*.bin")]
+    files = [file_entry(trial, path, 0) for path in sorted(found)]
     write_manifest(trial, hand_made_manifest(trial_id=trial.name, arm="load", files=files))
     return read_trial(trial)
 
@@ -197,6 +197,35 @@ def test_every_planned_arrival_is_sent_once_and_completes(
     completion = verdicts[1]
     assert completion.outcome is Outcome.INCONCLUSIVE  # 50 sagas prove no 99.9 %
     assert "crashed" not in verdicts[0].reason + completion.reason
+
+
+def test_two_processes_send_one_plan(platform: Platform, tmp_path: Path) -> None:
+    settings = asked(platform, tmp_path)
+    load = start_load(platform, settings, processes=2)
+    assert ended(load, deadline_s(settings) + 10) == 0
+    journal = sealed(tmp_path)
+    (parts,) = sessions(journal.of(LoadRun))
+    assert [(run.part, run.parts, run.sent) for run in parts] == [(0, 2, 25), (1, 2, 25)]
+    whole = whole_run(parts, lambda run: journal.raw(run.samples, run.sha256))
+    assert sorted(whole.samples.index) == list(range(50))
+    assert set(whole.samples.outcome) == {SampleOutcome.OK}
+    by_time = sorted(whole.samples.intended_ns)
+    gaps_ms = [(later - earlier) / 1e6 for earlier, later in itertools.pairwise(by_time)]
+    assert max(abs(gap - 100) for gap in gaps_ms) < 50  # they began at the same moment
+
+
+def test_several_processes_end_with_their_master(platform: Platform, tmp_path: Path) -> None:
+    settings = asked(platform, tmp_path, duration_s=60.0)
+    load = start_load(platform, settings, processes=2)
+    time.sleep(6)  # they begin three seconds after the master says so
+    load.send_signal(signal.SIGTERM)
+    assert ended(load, 20) == 0
+    journal = sealed(tmp_path)
+    (parts,) = sessions(journal.of(LoadRun))
+    whole = whole_run(parts, lambda run: journal.raw(run.samples, run.sha256))
+    assert sorted(whole.samples.index) == list(range(600))
+    assert whole.run.sent > 0
+    assert whole.run.not_sent > 0
 
 
 def test_sigterm_keeps_what_was_measured(platform: Platform, tmp_path: Path) -> None:
