@@ -224,6 +224,7 @@ def _punctual(load: _Load, parameters: Mapping[str, Any]) -> _Load:
 
 def _generator(run: LoadRun) -> dict[str, Any]:
     return {
+        "shape": run.shape,
         "rate_per_s": run.rate_per_s,
         "duration_s": run.duration_s,
         "planned": run.planned,
@@ -279,7 +280,7 @@ def _start_latency(load: _Load, parameters: Mapping[str, Any]) -> Finding:
     needed = samples_needed_at(PERCENTILE, confidence, Fraction(over.hits, over.samples))
     needed = _inflated(needed, over)
     reason = f"{seen}, {over.hits} of them over the limit of {limit_ms:g} ms{_in_bursts(over)}"
-    more = _more(needed, load.run, cut=True)
+    more = _more(needed, load, cut=True)
     return inconclusive(f"{reason}: {more}", **figures, samples_needed=needed)
 
 
@@ -361,7 +362,7 @@ def _completion(load: _Load, parameters: Mapping[str, Any]) -> Finding:
         return failed(reason, witnesses, **figures)
     failures = math.ceil(lost.hits / lost.inflation)
     needed = _inflated(samples_needed(minimum, confidence, failures), lost)
-    more = _more(needed, load.run, cut=False)
+    more = _more(needed, load, cut=False)
     seen = f"{seen}{_in_bursts(lost)}"
     reason = f"{seen}, which proves no share of {minimum:.6g}: {more} if no other one fails"
     return inconclusive(reason, **figures, samples_needed=needed)
@@ -414,13 +415,24 @@ def _inflated(needed: int | None, share: Share) -> int | None:
     return None if needed is None else math.ceil(needed * share.inflation)
 
 
-def _more(needed: int | None, run: LoadRun, *, cut: bool) -> str:
-    """How many samples would do, and how long a run takes for them, warm-up cut or not."""
+def _more(needed: int | None, load: _Load, *, cut: bool) -> str:
+    """How many samples would do, and how long a run takes for them, warm-up cut or not.
+
+    A run of the same shape and mix, drawn out: the same share of its arrivals counts as of this
+    one's.
+    """
     if needed is None:
         return "no number of samples would do"
-    used = 1 - run.warmup_s / run.duration_s if cut else 1
-    lasts_s = math.ceil(needed / run.rate_per_s / used)
-    return f"{needed:,} samples would do ({lasts_s:,} s at {run.rate_per_s:g}/s)"
+    run = load.run
+    used = int(load.after_warmup.sum()) if cut else len(load.samples)
+    lasts_s = math.ceil(Fraction(needed, used) * Fraction(run.duration_s))
+    return f"{needed:,} samples would do ({lasts_s:,} s {_at_rate(run)})"
+
+
+def _at_rate(run: LoadRun) -> str:
+    if run.shape == "constant":
+        return f"at {run.rate_per_s:g}/s"
+    return f"of {run.shape} at {run.planned / run.duration_s:.4g}/s in the mean"
 
 
 def _sure(confidence: float) -> str:

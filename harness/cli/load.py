@@ -17,6 +17,7 @@ def run(options: argparse.Namespace) -> int:
     if options.mutant:
         request = broken_as(options.mutant, request)
     arrivals = Arrivals(
+        shape=options.shape,
         rate_per_s=options.rate,
         duration_s=options.duration,
         workload=options.workload,

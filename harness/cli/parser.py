@@ -217,10 +217,28 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands,
         "load",
-        "load: SLOs at a constant arrival rate, by Locust",
+        "load: SLOs under planned arrivals, by Locust",
         """\
-        Lets a workload's operations arrive at a constant rate, whatever the platform does, and
-        measures from the intended time. Judges the SLOs that the workload shows.""",
+        Lets a workload's operations arrive by a plan, whatever the platform does, and measures
+        from the intended time. Judges the SLOs that the workload shows.
+
+        shapes of the plan, and what --rate and --duration are to each:
+          constant                       the same rate throughout: R for S seconds
+          ramp:1-20                      from 1 to 20 a second in S seconds; R follows (the mean)
+          steps:5x30,0x10,20x30          5 a second for 30 s, none for 10 s, ...; both follow
+          day:peak=3                     a day squeezed into S seconds: R is its mean, R x 3 noon,
+                                         R / 3 the night
+          burst:rate=50,every=20,for=2   50 a second in the last 2 of every 20 seconds, R (may be
+                                         0) in all others, for S seconds
+
+        What follows may be left out, or given if it agrees. A target's max_rate_per_s bounds the
+        greatest rate of the shape.""",
+    )
+    parser.add_argument(
+        "--shape",
+        default="constant",
+        metavar="SHAPE",
+        help="how the rate goes over the run (default: constant)",
     )
     parser.add_argument(
         "--workload",
@@ -236,10 +254,10 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         "operations (default: its own)",
     )
     parser.add_argument(
-        "--rate", type=float, default=5.0, metavar="R", help="arrivals per second (default: 5)"
+        "--rate", type=float, metavar="R", help="arrivals per second (default: 5; see the shapes)"
     )
     parser.add_argument(
-        "--duration", type=float, default=60.0, metavar="S", help="seconds (default: 60)"
+        "--duration", type=float, metavar="S", help="seconds (default: 60; see the shapes)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrival plan")
     parser.add_argument(

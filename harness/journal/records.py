@@ -453,11 +453,13 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     `samples` is a file below the trial's folder with `rows` rows of raw samples.
     Latenesses are of the generator itself: sent minus intended. A run in several processes has a
     record of each: `part` of `parts` took each `parts`-th arrival of the `planned` ones from `part`
-    on. `session` counts the runs of one trial.
+    on. `session` counts the runs of one trial. `rate_per_s` is what the shape is called by: the
+    mean, of a burst the base; `planned / duration_s` is the mean of any shape.
     """
 
     workload: str
     mode: str
+    shape: str = "constant"
     rate_per_s: float
     duration_s: float
     warmup_s: float

@@ -2,7 +2,7 @@
 
 A shape says how many arrivals are expected by a moment and, inversely, by when a number of them is
 expected. Evenly spaced arrivals are the inverse at 0, 1, 2, …; Poisson arrivals are the inverse at
-the points of a Poisson process of rate 1. A new shape (ramp, step, day) needs these two only.
+the points of a Poisson process of rate 1. The shapes there are lie in `shapes.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ from typing import Final, Literal, Protocol, get_args
 
 from harness.errors import UsageError
 
-LEAST_RATE_PER_S: Final = 0.01
-MOST_RATE_PER_S: Final = 5_000.0
-LEAST_DURATION_S: Final = 1.0
-MOST_DURATION_S: Final = 7 * 86_400.0
 MOST_ARRIVALS: Final = 10_000_000
 MOST_WEIGHT: Final = 1_000
 
@@ -43,22 +39,6 @@ class Shape(Protocol):
     def moment_s(self, count: float) -> float:
         """When `count` arrivals are expected to have happened: the inverse of `expected`."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constant:
-    """The same rate throughout."""
-
-    rate_per_s: float
-    duration_s: float
-
-    def expected(self, until_s: float) -> float:
-        """How many arrivals are expected before `until_s`."""
-        return self.rate_per_s * until_s
-
-    def moment_s(self, count: float) -> float:
-        """When `count` arrivals are expected to have happened."""
-        return count / self.rate_per_s
 
 
 @dataclass(frozen=True)
@@ -134,26 +114,6 @@ def make_plan(
             f"the plan of seed {seed} has no arrival: raise the rate or lengthen the duration"
         )
     return Plan(offsets_ns=offsets, turns=Turns(weights, operations))
-
-
-def problems_of(rate_per_s: float, duration_s: float) -> list[str]:
-    """What is wrong with a rate and a duration, each with its bounds; nothing if they are fine."""
-    problems = []
-    if not LEAST_RATE_PER_S <= rate_per_s <= MOST_RATE_PER_S:
-        problems.append(
-            f"rate {rate_per_s:g}: give {LEAST_RATE_PER_S:g} to {MOST_RATE_PER_S:g} "
-            "arrivals per second"
-        )
-    if not LEAST_DURATION_S <= duration_s <= MOST_DURATION_S:
-        problems.append(
-            f"duration {duration_s:g}: give {LEAST_DURATION_S:g} to {MOST_DURATION_S:g} seconds"
-        )
-    if not problems and rate_per_s * duration_s > MOST_ARRIVALS:
-        problems.append(
-            f"rate {rate_per_s:g} for {duration_s:g} s is {rate_per_s * duration_s:,.0f} arrivals, "
-            f"a plan holds {MOST_ARRIVALS:,}"
-        )
-    return problems
 
 
 def turns(weights: Sequence[int]) -> list[int]:

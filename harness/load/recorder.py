@@ -113,6 +113,7 @@ class Recorder:
             workload=self._origin.workload,
             mode=settings.mode,
             rate_per_s=settings.rate_per_s,
+            shape=settings.shape,
             duration_s=settings.duration_s,
             warmup_s=settings.cut_s,
             seed=settings.seed,

@@ -4,7 +4,8 @@
 |---|---|
 | `TEMPORAL_ADDRESS`, `TEMPORAL_TLS_*`, `TEMPORAL_TOKEN_FILE` | the engine, as in `CONTRACT.md` §1 |
 | `HARNESS_TENANTS` | as in `CONTRACT.md` §1; each may carry a whole `weight`, default 1 |
-| `HARNESS_LOAD_RATE`, `HARNESS_LOAD_DURATION_S` | both or neither; with them the mode is planned |
+| `HARNESS_LOAD_SHAPE` | how the rate goes over the run, see `shapes.py`; default `constant` |
+| `HARNESS_LOAD_RATE`, `HARNESS_LOAD_DURATION_S` | what the shape needs; any of the three: planned |
 | `HARNESS_LOAD_MIX` | weights of the workload's operations, `saga=4,query=2`; default its own |
 | `HARNESS_LOAD_SPACING` | `even` (default) or `poisson` |
 | `HARNESS_LOAD_SEED` | of the plan and of retries, default 0 |
@@ -28,11 +29,13 @@ from typing import Any, Final, cast
 import msgspec
 
 from harness.errors import UsageError
-from harness.load.plan import MOST_WEIGHT, SPACINGS, Constant, Plan, Spacing, make_plan, problems_of
+from harness.load.plan import MOST_WEIGHT, SPACINGS, Plan, Spacing, make_plan
+from harness.load.shape_text import shape_of
 from harness.load.workload import parse_mix
 
 FIRST_TASK_SLI: Final = "first_task_completed"
 SLIS: Final = ("start_rpc_first_attempt", "user_perceived", FIRST_TASK_SLI)
+_PLANNED: Final = ("HARNESS_LOAD_SHAPE", "HARNESS_LOAD_RATE", "HARNESS_LOAD_DURATION_S")
 _TRIAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -58,13 +61,17 @@ class Security:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the load process is told. `rate_per_s` and `duration_s` are 0 in interactive mode."""
+    """What the load process is told. `rate_per_s` and `duration_s` are 0 in interactive mode.
+
+    In planned mode they are what the shape says of itself: its `nominal_per_s` and `duration_s`.
+    """
 
     address: str
     tenants: tuple[Tenant, ...]
     security: Security = Security()
     rate_per_s: float = 0.0
     duration_s: float = 0.0
+    shape: str = "constant"
     spacing: Spacing = "even"
     seed: int = 0
     warmup_s: float | None = None
@@ -96,9 +103,7 @@ class Settings:
 
         Raises `UsageError` for one that cannot be, with the bounds.
         """
-        if problems := problems_of(self.rate_per_s, self.duration_s):
-            raise UsageError("; ".join(problems))
-        shape = Constant(rate_per_s=self.rate_per_s, duration_s=self.duration_s)
+        shape = shape_of(self.shape, self.rate_per_s, self.duration_s)
         weights = [tenant.weight for tenant in self.tenants]
         return make_plan(shape, self.spacing, weights, self.seed, operations)
 
@@ -108,6 +113,7 @@ class Settings:
             "address": self.address,
             "rate_per_s": self.rate_per_s,
             "duration_s": self.duration_s,
+            "shape": self.shape,
             "spacing": self.spacing,
             "seed": self.seed,
             "warmup_s": self.cut_s,
@@ -132,6 +138,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "HARNESS_LOAD_RATE": repr(settings.rate_per_s) if settings.planned else "",
         "HARNESS_LOAD_DURATION_S": repr(settings.duration_s) if settings.planned else "",
         "HARNESS_LOAD_MIX": ",".join(f"{name}={n}" for name, n in settings.mix.items()),
+        "HARNESS_LOAD_SHAPE": settings.shape if settings.planned else "",
         "HARNESS_LOAD_SPACING": settings.spacing,
         "HARNESS_LOAD_SEED": str(settings.seed),
         "HARNESS_LOAD_WARMUP_S": "" if settings.warmup_s is None else repr(settings.warmup_s),
@@ -149,6 +156,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """The settings in environment variables; raises `UsageError` with all problems in one line."""
     reader = _Reader(environment)
     trial = environment.get("HARNESS_LOAD_TRIAL", "")
+    rate_per_s, duration_s, shape = reader.shape()
     settings = Settings(
         address=reader.required("TEMPORAL_ADDRESS", "host:port of the engine"),
         tenants=reader.tenants(),
@@ -159,8 +167,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             server_name=environment.get("TEMPORAL_TLS_SERVER_NAME", ""),
             token_file=environment.get("TEMPORAL_TOKEN_FILE", ""),
         ),
-        rate_per_s=reader.number("HARNESS_LOAD_RATE", 0.0),
-        duration_s=reader.number("HARNESS_LOAD_DURATION_S", 0.0),
+        rate_per_s=rate_per_s,
+        duration_s=duration_s,
+        shape=shape,
         spacing=cast("Spacing", reader.choice("HARNESS_LOAD_SPACING", SPACINGS, "even")),
         seed=int(reader.number("HARNESS_LOAD_SEED", 0, low=0, high=2**53, whole=True)),
         warmup_s=reader.optional("HARNESS_LOAD_WARMUP_S"),
@@ -182,15 +191,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 def _contradictions(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     problems = []
-    if environment.get("HARNESS_LOAD_RATE") or environment.get("HARNESS_LOAD_DURATION_S"):
-        problems += problems_of(settings.rate_per_s, settings.duration_s)
-        if not settings.trial:
-            problems.append("HARNESS_LOAD_TRIAL: a planned run needs a folder for its samples")
-        if not 0 <= settings.cut_s < max(settings.duration_s, 1e-9):
-            problems.append(
-                f"HARNESS_LOAD_WARMUP_S: {settings.cut_s:g} leaves nothing of a duration of "
-                f"{settings.duration_s:g} s"
-            )
+    if any(map(environment.get, _PLANNED)) and not settings.trial:
+        problems.append("HARNESS_LOAD_TRIAL: a planned run needs a folder for its samples")
+    if settings.planned and not 0 <= settings.cut_s < settings.duration_s:
+        problems.append(
+            f"HARNESS_LOAD_WARMUP_S: {settings.cut_s:g} leaves nothing of a duration of "
+            f"{settings.duration_s:g} s"
+        )
     if settings.trial and not _TRIAL_ID.fullmatch(settings.trial_id):
         problems.append(
             f"HARNESS_LOAD_TRIAL_ID: {settings.trial_id!r} is no id of letters, digits, . _ and -"
@@ -236,6 +243,20 @@ class _Reader:
         except UsageError as error:
             self.problems.append(f"HARNESS_LOAD_MIX: {error}")
             return {}
+
+    def shape(self) -> tuple[float, float, str]:
+        """The shape's nominal rate, its duration and its text; zeros without any of the three."""
+        text = self._environment.get("HARNESS_LOAD_SHAPE", "")
+        rate_per_s = self.optional("HARNESS_LOAD_RATE")
+        duration_s = self.optional("HARNESS_LOAD_DURATION_S")
+        if not any(map(self._environment.get, _PLANNED)):
+            return 0.0, 0.0, "constant"
+        try:
+            shape = shape_of(text or "constant", rate_per_s, duration_s)
+        except UsageError as error:
+            self.problems.append(str(error))
+            return 0.0, 0.0, "constant"
+        return shape.nominal_per_s, shape.duration_s, str(shape)
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self._environment.get(name) or default

@@ -1,4 +1,4 @@
-"""The load arm: the reference saga at a constant arrival rate, by Locust in its own process."""
+"""The load arm: a workload that arrives as a shape has it, by Locust in its own process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Final
 from harness.errors import DriveError, UnavailableError, UsageError
 from harness.load.run import STARTS_WITHIN_S, deadline_s, locust_command
 from harness.load.settings import Security, Settings, Tenant
+from harness.load.shape_text import shape_of
+from harness.load.shapes import AnyShape
 from harness.load.workload import WORKLOADS
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
@@ -21,6 +23,8 @@ from harness.run.serve import start_parts
 from harness.target.model import Tls
 from harness.trial import Trial
 
+DEFAULT_RATE_PER_S: Final = 5.0
+DEFAULT_DURATION_S: Final = 60.0
 MOST_PROCESSES: Final = 64
 LOCUST_FILES: Final = Path(__file__).parents[2] / "scenarios" / "load"
 
@@ -29,11 +33,13 @@ LOCUST_FILES: Final = Path(__file__).parents[2] / "scenarios" / "load"
 class Arrivals:
     """What arrives and how often: a workload by its name, `mix` other weights than its own.
 
-    It is sent by so many `processes`.
+    How often follows from a shape's text, a rate and a duration; None for what is not given. It is
+    sent by so many `processes`.
     """
 
-    rate_per_s: float
-    duration_s: float
+    shape: str = "constant"
+    rate_per_s: float | None = None
+    duration_s: float | None = None
     workload: str = "saga"
     processes: int = 1
     mix: Mapping[str, int] = field(default_factory=dict)
@@ -42,7 +48,8 @@ class Arrivals:
 def load(request: Request, arrivals: Arrivals) -> Ended:
     """One load trial, sealed.
 
-    Raises `UsageError` for a rate that the target does not allow, and for arrivals that cannot be.
+    Raises `UsageError` for arrivals that cannot be, and for a shape whose peak the target does not
+    allow.
     """
     limit = request.target.allow.load
     if limit is None:
@@ -50,25 +57,20 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
             "the target does not allow load; allow it in the target file with "
             "`allow: {load: {max_rate_per_s: N}}`"
         )
-    if arrivals.rate_per_s > limit.max_rate_per_s:
-        raise UsageError(
-            f"--rate {arrivals.rate_per_s:g} is above the target's allow.load.max_rate_per_s "
-            f"of {limit.max_rate_per_s:g}"
-        )
+    shape = shape_of(
+        arrivals.shape,
+        arrivals.rate_per_s,
+        arrivals.duration_s,
+        default_rate_per_s=DEFAULT_RATE_PER_S,
+        default_duration_s=DEFAULT_DURATION_S,
+        allowed_per_s=limit.max_rate_per_s,
+    )
     if arrivals.workload not in WORKLOADS:
         raise UsageError(
             f"no workload is called {arrivals.workload!r}; there are {', '.join(WORKLOADS)}"
         )
     if not 1 <= arrivals.processes <= MOST_PROCESSES:
         raise UsageError(f"--processes {arrivals.processes}: give 1 to {MOST_PROCESSES}")
-    dry = Settings(
-        address="127.0.0.1:1",
-        tenants=(Tenant(tenant="a", namespace="a", task_queue="a"),),
-        rate_per_s=arrivals.rate_per_s,
-        duration_s=arrivals.duration_s,
-        seed=request.seed,
-    )
-    dry.plan()  # all that is wrong with rate and duration, before anything starts
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
         request.progress("starting the platform")
@@ -76,11 +78,8 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
             await asyncio.gather(platform.start_engine(), platform.start_doubles())
             await prepare(platform, children)
             await start_parts(platform, ["calm"])
-        settings = _settings(request, platform, trial, arrivals)
-        request.progress(
-            f"{arrivals.workload}: {arrivals.rate_per_s:g} arrivals per second for "
-            f"{arrivals.duration_s:g} s"
-        )
+        settings = _settings(request, platform, trial, arrivals, shape)
+        request.progress(f"{arrivals.workload}: {_said(shape)}")
         with timed(platform, "load: all of it"):
             await _generate(settings, arrivals, children)
         with timed(platform, "stopping the platform"):
@@ -90,7 +89,9 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
     return conduct(request, arm)
 
 
-def _settings(request: Request, platform: Platform, trial: Trial, arrivals: Arrivals) -> Settings:
+def _settings(
+    request: Request, platform: Platform, trial: Trial, arrivals: Arrivals, shape: AnyShape
+) -> Settings:
     engine = request.target.engine
     tls = engine.tls or Tls()
     return Settings(
@@ -110,8 +111,9 @@ def _settings(request: Request, platform: Platform, trial: Trial, arrivals: Arri
             server_name=tls.server_name or "",
             token_file=engine.token_file or "",
         ),
-        rate_per_s=arrivals.rate_per_s,
-        duration_s=arrivals.duration_s,
+        rate_per_s=shape.nominal_per_s,
+        duration_s=shape.duration_s,
+        shape=str(shape),
         mix=arrivals.mix,
         seed=request.seed,
         horizon_s=float(request.parameters["horizon_s"]),
@@ -119,6 +121,11 @@ def _settings(request: Request, platform: Platform, trial: Trial, arrivals: Arri
         trial=trial.folder.resolve(),
         trial_id=trial.id,
     )
+
+
+def _said(shape: AnyShape) -> str:
+    arrivals = f"{shape.nominal_per_s:g} arrivals per second for {shape.duration_s:g} s"
+    return arrivals if str(shape) == "constant" else f"{arrivals}, {shape}"
 
 
 async def _generate(settings: Settings, arrivals: Arrivals, children: Children) -> None:

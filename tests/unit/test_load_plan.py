@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.load.plan import Constant, Plan, Spacing, Turns, make_plan, problems_of, turns
+from harness.load.plan import Plan, Spacing, Turns, make_plan, turns
+from harness.load.shapes import Constant
 
 
 def plan(rate_per_s: float, duration_s: float, spacing: Spacing = "even", seed: int = 1) -> Plan:
-    return make_plan(Constant(rate_per_s=rate_per_s, duration_s=duration_s), spacing, [1], seed)
+    return make_plan(Constant(mean_per_s=rate_per_s, duration_s=duration_s), spacing, [1], seed)
 
 
 @given(st.integers(1, 500), st.integers(1, 20))
@@ -45,28 +45,6 @@ def test_poisson_arrivals_come_at_the_rate_in_the_mean_and_in_order() -> None:
 def test_a_plan_is_fixed_by_its_seed() -> None:
     assert plan(50, 10, "poisson", 7) == plan(50, 10, "poisson", 7)
     assert plan(50, 10, "poisson", 7) != plan(50, 10, "poisson", 8)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ramp:
-    """From nothing to `peak_per_s`: what a new shape takes."""
-
-    peak_per_s: float
-    duration_s: float
-
-    def expected(self, until_s: float) -> float:
-        return self.peak_per_s * until_s**2 / (2 * self.duration_s)
-
-    def moment_s(self, count: float) -> float:
-        return float((2 * self.duration_s * count / self.peak_per_s) ** 0.5)
-
-
-@pytest.mark.parametrize("spacing", ["even", "poisson"])
-def test_a_shape_needs_its_expectation_and_the_inverse_only(spacing: Spacing) -> None:
-    offsets = make_plan(Ramp(peak_per_s=200, duration_s=20), spacing, [1], 3).offsets_ns
-    first_half = sum(offset < 10e9 for offset in offsets)
-    assert abs(len(offsets) - 2000) < 250
-    assert abs(first_half / len(offsets) - 0.25) < 0.05
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6))
@@ -102,28 +80,6 @@ def test_every_tenant_has_the_whole_mix(tenants: list[int], operations: list[int
 def test_weights_that_mean_nothing_are_refused(weights: list[int]) -> None:
     with pytest.raises(UsageError, match="whole number from 1 to 1000"):
         turns(weights)
-
-
-@pytest.mark.parametrize(
-    ("rate_per_s", "duration_s", "said"),
-    [
-        (0, 60, "rate 0: give 0.01 to 5000 arrivals per second"),
-        (-1, 60, "rate -1"),
-        (1e9, 60, "rate 1e+09"),
-        (float("nan"), 60, "rate nan"),
-        (10, 0, "duration 0: give 1 to 604800 seconds"),
-        (10, float("inf"), "duration inf"),
-        (5000, 3600, "18,000,000 arrivals, a plan holds 10,000,000"),
-    ],
-)
-def test_rates_and_durations_beyond_a_plan_are_said(
-    rate_per_s: float, duration_s: float, said: str
-) -> None:
-    assert said in problems_of(rate_per_s, duration_s)[0]
-
-
-def test_a_rate_and_a_duration_within_the_bounds_are_no_problem() -> None:
-    assert problems_of(0.01, 1) == problems_of(5000, 2000) == []
 
 
 def test_a_plan_without_arrivals_is_refused() -> None:

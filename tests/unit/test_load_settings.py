@@ -70,8 +70,8 @@ def test_all_problems_are_said_at_once() -> None:
             }
         )
     for part in (
+        "constant needs a duration: give 1 to 604800 seconds",
         "rate 0: give",
-        "duration 0: give",
         "'a' twice",
         "weight 0 of a",
         "'odd' is none of even, poisson",
