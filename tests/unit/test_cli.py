@@ -22,7 +22,16 @@ from tests.unit.records import ONE_OF_EACH
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "verify": ("ID", "--profile", "--target", "--out", "--waivers", "--format", "--no-show"),
-    "load": ("--rate", "--duration", "--seed", "--target", "--out", "--waivers", "--format"),
+    "load": (
+        "--shape",
+        "--rate",
+        "--duration",
+        "--seed",
+        "--target",
+        "--out",
+        "--waivers",
+        "--format",
+    ),
     "chaos": ("SCHEDULE", "--seed", "--target", "--out", "--waivers", "--format"),
     "recheck": ("TRIAL", "--salvage", "--format"),
     "report": ("TRIAL", "--out", "--format"),
@@ -91,6 +100,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["load", "--rate", "1e9"], 64, "max_rate_per_s"),
         (["load", "--duration", "0"], 64, "duration"),
         (["load", "--duration", "nan"], 64, "duration"),
+        (["load", "--shape", "saw"], 64, "choose from constant, ramp:1-20, "),
+        (["load", "--shape", "ramp:1-20", "--rate", "5"], 64, "rate 5 contradicts ramp:1-20"),
+        (["load", "--shape", "steps:5x30", "--duration", "60"], 64, "duration 60 contradicts"),
+        (
+            ["load", "--rate", "0", "--shape", "burst:rate=9,every=5,for=5"],
+            64,
+            "between two bursts",
+        ),
+        (
+            ["load", "--rate", "400", "--shape", "day:peak=3"],
+            64,
+            "reaches 1200 arrivals per second",
+        ),
         (["load", "--target", "target.yaml"], 64, "does not allow load"),
         (["chaos", "worker-lnk-cut"], 64, "worker-link-cut"),
         (["chaos", "nowhere.yaml"], 64, "nowhere.yaml"),

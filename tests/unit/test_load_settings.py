@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,14 @@ PLANNED = Settings(
     trial_id="load-1",
     security=Security(ca="/ca.pem", certificate="/c.pem", key="/k.pem", token_file="/t"),
 )
+SHAPED = replace(
+    PLANNED, shape="steps:5x10,0x10,20x10", rate_per_s=250 / 30, duration_s=30.0, warmup_s=1.0
+)
+SILENT = replace(PLANNED, shape="burst:rate=50,every=20,for=2", rate_per_s=0.0)
 INTERACTIVE = Settings(address="127.0.0.1:7233", tenants=(ALPHA,), per_user_per_s=2.0)
 
 
-@pytest.mark.parametrize("settings", [PLANNED, INTERACTIVE])
+@pytest.mark.parametrize("settings", [PLANNED, SHAPED, SILENT, INTERACTIVE])
 def test_settings_survive_the_environment(settings: Settings) -> None:
     assert from_environment(to_environment(settings)) == settings
 
@@ -39,6 +44,41 @@ def test_settings_survive_the_environment(settings: Settings) -> None:
 def test_the_mode_follows_from_rate_and_duration() -> None:
     assert PLANNED.mode == "planned"
     assert INTERACTIVE.mode == "interactive"
+
+
+def test_a_shape_alone_makes_a_planned_run() -> None:
+    variables = to_environment(PLANNED) | {"HARNESS_LOAD_SHAPE": "steps:5x10,15.0x30"}
+    del variables["HARNESS_LOAD_RATE"], variables["HARNESS_LOAD_DURATION_S"]
+    settings = from_environment(variables)
+    assert settings.planned
+    assert (settings.shape, settings.rate_per_s) == ("steps:5x10,15x30", 12.5)
+    assert settings.duration_s == 40
+    assert len(replace(settings, spacing="even").plan()) == 500
+    ramp = from_environment(
+        to_environment(PLANNED) | {"HARNESS_LOAD_SHAPE": "ramp:5-20", "HARNESS_LOAD_RATE": ""}
+    )
+    assert (ramp.rate_per_s, ramp.duration_s) == (12.5, 30)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ("saw", "shape 'saw': choose from constant"),
+        ("ramp:1-20", "rate 12.5 contradicts ramp:1-20, whose rate is 10.5"),
+        ("day:peak=0", "the day's peak 0: give 1 to 100"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_said(shape: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        from_environment(to_environment(PLANNED) | {"HARNESS_LOAD_SHAPE": shape})
+
+
+def test_a_shape_with_other_problems_is_said_with_them() -> None:
+    with pytest.raises(UsageError) as raised:
+        from_environment({"HARNESS_LOAD_SHAPE": "day:peak=3"})
+    for part in ("set TEMPORAL_ADDRESS", "day needs a rate", "day needs a duration",
+                 "HARNESS_LOAD_TRIAL: a planned run"):  # fmt: skip
+        assert part in str(raised.value)
 
 
 def test_the_warmup_is_a_tenth_and_at_most_ten_seconds() -> None:

@@ -42,6 +42,8 @@ class Trial:
     warmup_s: float = 0.0
     mode: str = "planned"
     planned: int | None = None
+    shape: str = "constant"
+    duration_s: float | None = None
     horizon_s: float = 60.0
     follows_first_task: bool = False
     raw: bytes | None = None
@@ -75,7 +77,8 @@ class Trial:
             workload="saga",
             mode=self.mode,
             rate_per_s=RATE_PER_S,
-            duration_s=len(self.samples) / RATE_PER_S,
+            shape=self.shape,
+            duration_s=self.duration_s or len(self.samples) / RATE_PER_S,
             warmup_s=self.warmup_s,
             seed=0,
             planned=len(self.samples) if self.planned is None else self.planned,
@@ -275,6 +278,16 @@ def test_too_few_samples_say_how_many_would_do_and_how_long_they_take() -> None:
     assert "59 samples would do (1 s at 100/s)" in found.reason
     assert found.figures["p95_upper_ms"] is None
     assert start_latency(Trial(samples=samples(59)).evidence()).outcome is Outcome.PASS
+
+
+def test_how_long_they_take_follows_from_the_arrivals_that_a_shape_has_after_the_warmup() -> None:
+    trial = Trial(samples=samples(58), shape="steps:5.8x10,0x10", duration_s=20, warmup_s=0.29)
+    found = start_latency(trial.evidence())  # 29 of the 58 arrivals are left
+    told = "59 samples would do (41 s of steps:5.8x10,0x10 at 2.9/s in the mean)"
+    assert told in found.reason
+    assert found.figures["shape"] == "steps:5.8x10,0x10"
+    unproven = completion(trial.evidence())
+    assert "2,995 samples would do (1,033 s of steps:5.8x10,0x10" in unproven.reason
 
 
 def test_the_warmup_is_cut_and_shown() -> None:
