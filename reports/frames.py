@@ -62,14 +62,25 @@ class LoadFrame:
     Latency counts from the intended start to the moment of the reading. An arrival for which that
     moment never came took for ever (infinity), as the check of the SLO has it; those that were not
     sent because the run was told to stop are left out. The warm-up is drawn over time, and left out
-    of distributions and figures.
+    of distributions and figures. `planned_s` is how long a plan lasts: its rate may be zero at
+    either end, which no sample shows; 0 for a run without a plan.
     """
 
-    def __init__(self, samples: Samples, *, reading: str, origin_ns: int, warmup_s: float) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        *,
+        reading: str,
+        origin_ns: int,
+        warmup_s: float,
+        planned_s: float = 0.0,
+    ) -> None:
         intended = samples.intended_ns
         first = int(intended.min()) if len(samples) else origin_ns
-        self.begin_s = (first - origin_ns) / 1e9
-        self.duration_s = (int(intended.max()) - first) / 1e9 if len(samples) else 0.0
+        last = int(intended.max()) if len(samples) else origin_ns
+        self._planned_s = planned_s
+        self.begin_s = ((samples.begin_ns if planned_s else first) - origin_ns) / 1e9
+        self.duration_s = planned_s or (last - first) / 1e9
         self.warm_s = (samples.begin_ns - origin_ns) / 1e9 + warmup_s
         self.reading = reading
         self._causes = samples.causes
@@ -148,9 +159,11 @@ class LoadFrame:
     def rates(self) -> Columns:
         """Per second: arrivals offered by intended start, started and completed by those moments.
 
-        What came after the last arrival is left out: nothing was offered any more.
+        What came after the plan, or after the last arrival of a run without one, is left out:
+        nothing was offered any more.
         """
-        span_s = self.duration_s * self.rows / max(1, self.rows - 1)  # the last arrival has its gap
+        gap = self.rows / max(1, self.rows - 1)  # the last arrival has its own
+        span_s = self._planned_s or self.duration_s * gap
         widths = _slots(span_s, self._width_s)
         ok = self._frame["outcome"] == OK
         counted = {

@@ -66,7 +66,13 @@ def _view(trial: Trial, run: LoadRun, catalogue: Catalogue) -> LoadView:
         samples = decode(trial.journal.raw(run.samples, run.sha256))
     except EvidenceError as error:
         return _bare(trial, run, problem=str(error))
-    frame = LoadFrame(samples, reading=sli, origin_ns=trial.origin_ns, warmup_s=run.warmup_s)
+    frame = LoadFrame(
+        samples,
+        reading=sli,
+        origin_ns=trial.origin_ns,
+        warmup_s=run.warmup_s,
+        planned_s=run.duration_s,
+    )
     limit_ms = number_in(trial, catalogue, _LIMIT)
     if not frame.judged:
         return _bare(trial, run, problem="no arrival lies after the warm-up")
@@ -94,10 +100,18 @@ def _bare(trial: Trial, run: LoadRun, *, problem: str) -> LoadView:
 
 def _plan(run: LoadRun) -> tuple[tuple[str, str], ...]:
     return (
-        ("arrivals", f"{number(run.rate_per_s)}/s, {run.mode}"),
+        ("arrivals", f"{_rate(run)}, {run.mode}"),
         ("duration", f"{span(run.duration_s)}, of it {span(run.warmup_s)} warm-up"),
         ("seed", str(run.seed)),
     )
+
+
+def _rate(run: LoadRun) -> str:
+    """A constant rate, or the shape as it was given with the mean that was planned."""
+    if run.shape == "constant":
+        return f"{number(run.rate_per_s)}/s"
+    base = f" over {number(run.rate_per_s)}/s" if run.shape.startswith("burst") else ""
+    return f"{run.shape}{base}, {number(round(run.planned / run.duration_s, 2))}/s in the mean"
 
 
 def _counts(frame: LoadFrame) -> tuple[tuple[str, str], ...]:

@@ -199,6 +199,20 @@ def test_every_planned_arrival_is_sent_once_and_completes(
     assert "crashed" not in verdicts[0].reason + completion.reason
 
 
+def test_arrivals_come_when_their_shape_has_them(platform: Platform, tmp_path: Path) -> None:
+    settings = asked(platform, tmp_path, shape="ramp:0-20", duration_s=4.0, warmup_s=1.0)
+    load = start_load(platform, settings)
+    assert ended(load, deadline_s(settings)) == 0
+    run, samples = recorded(sealed(tmp_path))
+    assert (run.shape, run.planned, run.not_sent) == ("ramp:0-20", 40, 0)
+    begin_ns = samples.origin.begin_ns
+    offsets = {i: at - begin_ns for i, at in zip(samples.index, samples.intended_ns, strict=True)}
+    assert offsets == dict(enumerate(settings.plan().offsets_ns))
+    assert sum(offset < 2e9 for offset in offsets.values()) == 10  # a quarter in the first half
+    sent = zip(samples.sent_ns, samples.intended_ns, strict=True)
+    assert all(late - intended >= 0 for late, intended in sent)
+
+
 def test_two_processes_send_one_plan(platform: Platform, tmp_path: Path) -> None:
     settings = asked(platform, tmp_path)
     load = start_load(platform, settings, processes=2)

@@ -40,9 +40,11 @@ def samples(latencies_ms: Sequence[float], *, every_ms: float = 10.0, **columns:
     return Samples(**{**given, **columns})
 
 
-def frame(latencies_ms: Sequence[float], *, warmup_s: float = 0, **columns: Any) -> LoadFrame:
+def frame(
+    latencies_ms: Sequence[float], *, warmup_s: float = 0, planned_s: float = 0, **columns: Any
+) -> LoadFrame:
     made = samples(latencies_ms, **columns)
-    return LoadFrame(made, reading=READING, origin_ns=S, warmup_s=warmup_s)
+    return LoadFrame(made, reading=READING, origin_ns=S, warmup_s=warmup_s, planned_s=planned_s)
 
 
 def test_percentiles_are_samples_by_nearest_rank() -> None:
@@ -105,6 +107,17 @@ def test_arrivals_per_second_add_up() -> None:
     assert sum(found.lines["offered"]) * found.width_s == pytest.approx(1000, rel=0.02)
     assert found.lines["offered"][0] == pytest.approx(100, rel=0.02)
     assert found.lines["offered"][-1] == pytest.approx(100, rel=0.05)
+
+
+def test_what_is_offered_follows_the_plan_from_its_begin_to_its_end() -> None:
+    """Ten silent seconds, ten at 20/s, ten at 60/s, ten silent ones."""
+    seconds = [*(10 + i / 20 for i in range(200)), *(20 + i / 60 for i in range(600))]
+    intended = S + (np.array(seconds) * S).astype(np.int64)
+    ends = dict.fromkeys((READING, COMPLETED), intended + 5 * MS)
+    made = frame([5.0] * 800, planned_s=40, intended_ns=intended, ends=ends)
+    found = made.rates()
+    assert (found.width_s, len(found.at_s)) == (1, 40)
+    assert found.lines["offered"] == [0.0] * 10 + [20.0] * 10 + [60.0] * 10 + [0.0] * 10
 
 
 def test_outcomes_are_counted_with_their_cause() -> None:

@@ -515,6 +515,22 @@ def test_a_load_that_nobody_answered_is_drawn_as_such() -> None:
     assert ">Distribution<" not in html
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "100/s, constant"),
+        ({"shape": "day:peak=3"}, "day:peak=3, 100/s in the mean, constant"),
+        ({"shape": "burst:rate=900,every=9,for=1", "rate_per_s": 5.0, "duration_s": 64.0},
+         "burst:rate=900,every=9,for=1 over 5/s, 187.5/s in the mean, constant"),
+    ],
+)  # fmt: skip
+def test_a_load_says_the_shape_of_its_arrivals(fields: dict[str, Any], said: str) -> None:
+    raw = samples(12_000, 100.0)
+    run = msgspec.structs.replace(load_run(raw, 100.0, 120.0, 12_000), **fields)
+    html = page(Trial(from_records([run], histories={"samples/start.bin": raw}), []))
+    assert said in html
+
+
 def test_a_meaning_that_this_report_does_not_know_is_said() -> None:
     trial = load_trial(rows=300, rate=10.0, parameters={"workflow_start_sli": "guess"})
     assert "workflow_start_sli is declared as guess" in page(trial)
