@@ -9,8 +9,9 @@
 | `burst:rate=50,every=20,for=2` | 50 in the last 2 of every 20 s | all other times' | the run's |
 
 All are integrated and inverted exactly, to the precision of floating point. A rate may be zero for
-a while: nothing arrives then, and what is due next comes when the rate rises again. `str` gives a
-shape's text, which `shape_text.shape_of` reads.
+a while: nothing arrives then, and what is due next comes when the rate rises again (a zero at the
+very end is not waited for: a run ends with its last arrival). `str` gives a shape's text, which
+`shape_text.shape_of` reads.
 """
 
 from __future__ import annotations
