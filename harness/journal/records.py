@@ -450,11 +450,12 @@ class Gauge(Record, frozen=True, kw_only=True, tag="gauge"):
 class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     """What the load generator planned and how well it kept to its plan.
 
-    `samples` is a file below the trial's folder with `rows` rows of raw samples.
-    Latenesses are of the generator itself: sent minus intended. A run in several processes has a
-    record of each: `part` of `parts` took each `parts`-th arrival of the `planned` ones from `part`
-    on. `session` counts the runs of one trial. `rate_per_s` is what the shape is called by: the
-    mean, of a burst the base; `planned / duration_s` is the mean of any shape.
+    `samples` is a file below the trial's folder with `rows` rows of raw samples. `rate_per_s` is
+    what the shape is called by: the mean of some, the base of others.
+    Of the generator itself: latenesses are sent minus intended, stalls how much later than asked
+    its event loop woke up, a hundred times a second, and `cpu_share` is of one core.
+    A run in several processes has a record of each: `part` of `parts` took each `parts`-th arrival
+    of the `planned` ones from `part` on. `session` counts the runs of one trial.
     """
 
     workload: str
@@ -473,6 +474,10 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     samples: str
     rows: int
     sha256: str
+    stall_p99_ns: int = 0
+    stall_max_ns: int = 0
+    gc_pause_max_ns: int = 0
+    gc_pause_total_ns: int = 0
     session: int = 1
     part: int = 0
     parts: int = 1

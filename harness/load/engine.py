@@ -22,6 +22,7 @@ from harness.load.samples import CAPACITY, GENERATOR, HORIZON, INTERRUPTED, Samp
 LEAD_NS: Final = 100_000_000  # from being ready to the first planned arrival
 GRACE_S: Final = 1.0  # what is in flight may still end when the run is told to stop
 _SLICE_S: Final = 0.1  # the longest sleep: how soon `stop` is noticed
+_PULSE_S: Final = 0.01
 _REST_S: Final = 0.05  # lets the SDK's threads settle before the loop closes
 _BATCH: Final = 10_000
 
@@ -196,6 +197,7 @@ class Engine:
     _stopped: bool = False
     _abandoned: bool = False
     _open: dict[Sample, asyncio.Task[None]] = field(default_factory=dict)
+    _pulses: deque[int] = field(default_factory=deque)
     _answered: deque[Sample] = field(default_factory=deque)
     _ended: deque[Sample] = field(default_factory=deque)
 
@@ -215,6 +217,13 @@ class Engine:
     def ended(self) -> list[Sample]:
         """At most a batch of the samples that ended since the last call, oldest first."""
         return _drained(self._ended)
+
+    def stalls(self) -> list[int]:
+        """How much later than asked the loop woke up each time since the last call, in ns.
+
+        It asks a hundred times a second: what it does not see to, no answer was timed in either.
+        """
+        return [self._pulses.popleft() for _ in range(len(self._pulses))]
 
     def leftover(self) -> Iterator[Sample]:
         """What a finished (or hanging) run has not `ended`, so that no arrival goes missing."""
@@ -237,8 +246,12 @@ class Engine:
             self.begin_ns = self.clock() + lead_ns
             self.begin_wall_ns = time.time_ns() + lead_ns
             self.ready = True
-            await self._arrive()
-            await self._settle()
+            pulse = asyncio.create_task(self._beat())
+            try:
+                await self._arrive()
+                await self._settle()
+            finally:
+                pulse.cancel()
         except BaseException as error:  # noqa: BLE001 - the outer border of this thread
             self.failure = error
         finally:
@@ -247,6 +260,12 @@ class Engine:
                 await asyncio.sleep(_REST_S)
             finally:
                 self.finished = True
+
+    async def _beat(self) -> None:
+        while True:
+            asked_ns = self.clock()
+            await asyncio.sleep(_PULSE_S)
+            self._pulses.append(max(0, self.clock() - asked_ns - round(_PULSE_S * 1e9)))
 
     async def _arrive(self) -> None:
         arrivals = self.pace.arrivals(self.begin_ns, lambda: self._stopped)

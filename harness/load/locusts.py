@@ -321,6 +321,7 @@ class _Session:
                     ended_ns = sample.completed_ns if sample.outcome is SampleOutcome.OK else 0
                     self._fire(operation.name, sample, ended_ns)
         if self._recorder is not None:
+            self._recorder.stalled(self._engine.stalls())
             self._recorder.gauge(self._engine.unfinished, self._engine.sent)
 
     def _fire_answered(self, sample: Sample) -> None:

@@ -7,7 +7,6 @@ arrival: its lateness, of which `LoadRun` states percentiles.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from array import array
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ from harness.journal.manifest import JOURNAL, SAMPLES
 from harness.journal.records import Gauge, LoadRun, now
 from harness.journal.write import SegmentWriter
 from harness.load.engine import WHOLE, Part, Sample
+from harness.load.health import Collections, Cpu, Stalls
 from harness.load.samples import Encoder, Origin
 from harness.load.settings import Settings
 from harness.statistics import percentile
@@ -26,6 +26,7 @@ OPEN: Final = "load.open"  # arrivals sent and not ended: the backlog
 SENT_PER_S: Final = "load.sent_per_s"
 ENDED_PER_S: Final = "load.ended_per_s"
 LATENESS_MAX_MS: Final = "load.lateness_max_ms"
+STALL_MAX_MS: Final = "load.stall_max_ms"  # of the event loop
 CPU_SHARE: Final = "load.cpu_share"  # of one core
 _GAUGE_EVERY_NS: Final = 1_000_000_000
 _BATCH: Final = 10_000
@@ -57,7 +58,9 @@ class Recorder:
         self._lateness_ns = array("q")
         self._sent = self._not_sent = 0
         self._window = _Window()
-        self._cpu = _Cpu()
+        self._cpu = Cpu()
+        self._stalls = Stalls()
+        self._collections = Collections()
         self._append(self._encoder.begin(origin))
 
     def write(self, ended: Sequence[Sample]) -> None:
@@ -83,6 +86,10 @@ class Recorder:
                 batch = []
         self.write(batch)
 
+    def stalled(self, stalls_ns: Iterable[int]) -> None:
+        """Take how much later than asked the loop woke up."""
+        self._stalls.add(stalls_ns)
+
     def gauge(self, unfinished: int, sent: int) -> None:
         """Record the gauges, if a second has gone by since the last time."""
         window = self._window
@@ -95,6 +102,7 @@ class Recorder:
             SENT_PER_S: (sent - window.sent) / passed_s,
             ENDED_PER_S: window.ended / passed_s,
             LATENESS_MAX_MS: window.lateness_ns / 1e6,
+            STALL_MAX_MS: self._stalls.worst_ns() / 1e6,
             CPU_SHARE: self._cpu.share(),
         }
         for name, value in values.items():
@@ -106,6 +114,7 @@ class Recorder:
         """Finish both files; `planned` None means that there was no plan, only what came."""
         self._append(self._encoder.end())
         self._file.close()
+        self._collections.close()
         lateness = sorted(self._lateness_ns)
         settings = self._settings
         run = LoadRun(
@@ -125,6 +134,10 @@ class Recorder:
             not_sent=self._not_sent,
             lateness_p99_ns=percentile(lateness, 0.99) if lateness else 0,
             lateness_max_ns=lateness[-1] if lateness else 0,
+            stall_p99_ns=self._stalls.p99_ns,
+            stall_max_ns=self._stalls.max_ns,
+            gc_pause_max_ns=self._collections.max_ns,
+            gc_pause_total_ns=self._collections.total_ns,
             cpu_share=round(self._cpu.share(whole=True), 4),
             samples=self._path,
             rows=self._encoder.rows,
@@ -148,22 +161,3 @@ class _Window:
         self.sent = sent
         self.ended = 0
         self.lateness_ns = 0
-
-
-class _Cpu:
-    """The share of one core that this process used, since last asked or from the beginning."""
-
-    def __init__(self) -> None:
-        self._begin = self._last = _used_and_passed()
-
-    def share(self, *, whole: bool = False) -> float:
-        used, passed = _used_and_passed()
-        since_used, since_passed = self._begin if whole else self._last
-        if not whole:
-            self._last = used, passed
-        return (used - since_used) / max(passed - since_passed, 1e-9)
-
-
-def _used_and_passed() -> tuple[float, float]:
-    times = os.times()
-    return times.user + times.system, time.monotonic()

@@ -7,7 +7,8 @@ disk) or 70 (its own fault); whether the platform kept its promises is for the c
 
 Below the trial's folder it writes `samples/load.bin` (`samples.py`) and `journal/load.jsonl`: each
 second the gauges `load.open` (sent and not ended: the backlog), `load.sent_per_s`,
-`load.ended_per_s`, `load.lateness_max_ms` and `load.cpu_share`, and at the end one `LoadRun`.
+`load.ended_per_s`, `load.lateness_max_ms`, `load.stall_max_ms` and `load.cpu_share`, and at the end
+one `LoadRun`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def whole_run(parts: Sequence[LoadRun], raw: Callable[[LoadRun], bytes]) -> Whol
     if len(parts) == first.parts == 1:
         return WholeRun(first, read_samples(raw(first)))
     numbers = [part.part for part in parts]
-    alike = {(part.parts, part.planned, part.workload, part.seed) for part in parts}
+    alike = {(part.parts, part.planned, part.workload, part.shape, part.seed) for part in parts}
     if len(alike) > 1 or len({*numbers}) < len(numbers):
         raise TamperedJournal(f"{first.samples}: its parts are not of one run")
     lost = tuple(number for number in range(first.parts) if number not in numbers)
@@ -79,6 +79,10 @@ def _summed(parts: Sequence[LoadRun]) -> LoadRun:
         rows=sum(part.rows for part in parts),
         lateness_p99_ns=max(part.lateness_p99_ns for part in parts),
         lateness_max_ns=max(part.lateness_max_ns for part in parts),
+        stall_p99_ns=max(part.stall_p99_ns for part in parts),
+        stall_max_ns=max(part.stall_max_ns for part in parts),
+        gc_pause_max_ns=max(part.gc_pause_max_ns for part in parts),
+        gc_pause_total_ns=max(part.gc_pause_total_ns for part in parts),
         cpu_share=max(part.cpu_share for part in parts),
     )
 

@@ -26,10 +26,11 @@ from scenarios.mutants.table import MUTANTS
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("harness", "reports", "scenarios")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-# Each big dependency has one module that knows it; gRPC one that forwards and one that serves.
+# Each big dependency has one module that knows it; gRPC one that forwards and one that serves,
+# Locust one that starts and one for several processes.
 ADAPTERS = {
-    "locust": {"harness/load/locusts.py"},
-    "gevent": {"harness/load/locusts.py"},
+    "locust": {"harness/load/locusts.py", "harness/load/parts.py"},
+    "gevent": {"harness/load/locusts.py", "harness/load/parts.py"},
     "toxiproxy": {"harness/faults/toxiproxy.py"},
     "pandas": {"reports/frames.py"},
     "jinja2": {"reports/jinja.py"},
