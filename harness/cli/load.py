@@ -16,7 +16,13 @@ def run(options: argparse.Namespace) -> int:
     request = settled(options, "load", "load")
     if options.mutant:
         request = broken_as(options.mutant, request)
-    arrivals = Arrivals(
+    ended = load(request, arrivals(options))
+    return finish(ended.folder, options.format, show=not options.no_show)
+
+
+def arrivals(options: argparse.Namespace) -> Arrivals:
+    """What the options say of what arrives."""
+    return Arrivals(
         shape=options.shape,
         rate_per_s=options.rate,
         duration_s=options.duration,
@@ -24,5 +30,3 @@ def run(options: argparse.Namespace) -> int:
         processes=options.processes,
         mix=parse_mix(options.mix),
     )
-    ended = load(request, arrivals)
-    return finish(ended.folder, options.format, show=not options.no_show)

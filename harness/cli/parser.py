@@ -58,6 +58,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 _COMMANDS = (
     "verify",
     "load",
+    "compare",
     "chaos",
     "shrink",
     "replay",
@@ -85,6 +86,7 @@ def _build() -> _Parser:
     )
     _verify(commands)
     _load(commands)
+    _compare(commands)
     _chaos(commands)
     _shrink(commands)
     _replay(commands)
@@ -234,6 +236,11 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         What follows may be left out, or given if it agrees. A target's max_rate_per_s bounds the
         greatest rate of the shape.""",
     )
+    _arrivals(parser)
+    _running(parser)
+
+
+def _arrivals(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--shape",
         default="constant",
@@ -267,7 +274,85 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="N",
         help="of the generator, each of which sends its part of the plan (default: 1)",
     )
-    _running(parser)
+
+
+def _compare(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "load runs of two builds: better, worse, or no evidence of change",
+        """\
+        Compares load trials of one build (A) with trials of another (B), a run being one
+        observation: its requests are not independent. Latencies, rates and shares of each run
+        go through an exact rank test, corrected for the number of figures.
+
+        exit codes:
+          0  nothing is worse, and a change for the worse by twice the tolerance is excluded
+          1  something is worse, for certain and by more than the tolerance
+          2  the runs cannot tell: they are too few, or differ too much among themselves.
+             One run a side never says more than this; the usual figures need five""",
+    )
+    parser.add_argument("trials", nargs="*", type=Path, metavar="TRIAL", help="runs of build A")
+    parser.add_argument(
+        "--with",
+        dest="others",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="TRIAL",
+        help="runs of build B",
+    )
+    parser.add_argument(
+        "--figures",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="judge these only (default: p50 and p95 of starts, p95 of completions and of other "
+        "operations, share and rate of what ended well)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=5.0,
+        metavar="PERCENT",
+        help="how much worse a latency or a rate may be (default: 5)",
+    )
+    parser.add_argument(
+        "--share-tolerance",
+        type=float,
+        default=0.1,
+        metavar="POINTS",
+        help="how many percentage points a share may fall (default: 0.1)",
+    )
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="without B: how often the gate cries wolf on these runs of one build, and how often "
+        "it would see them slower",
+    )
+    _format(parser)
+    parser.add_argument(
+        "--interleave",
+        type=int,
+        default=0,
+        metavar="N",
+        help="run N loads of either side first, by turns: A of --target, B of --target-b",
+    )
+    running = parser.add_argument_group("with --interleave")
+    running.add_argument("--target", type=Path, metavar="FILE", help="of build A")
+    running.add_argument(
+        "--target-b",
+        type=Path,
+        metavar="FILE",
+        help="of build B (default: as of A)",
+    )
+    running.add_argument(
+        "--out", type=Path, metavar="DIR", help="of all trials, new or empty (default: below out/)"
+    )
+    for side in ("--mutant", "--mutant-b"):
+        running.add_argument(side, default="", help=argparse.SUPPRESS)
+    _arrivals(running)
+    parser.set_defaults(waivers=None)
 
 
 def _chaos(commands: argparse._SubParsersAction[_Parser]) -> None:
