@@ -137,11 +137,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.index)
 
-    def of(self, kinds: Collection[str]) -> Samples:
-        """The rows of the operations of these kinds, in the same order."""
+    def of(self, choice: Collection[str]) -> Samples:
+        """The rows of the operations of these kinds (`RUN`) or names (`saga`), in their order."""
         import numpy
 
-        chosen = [n for n, kind in enumerate(self.origin.kinds) if kind in kinds]
+        both = zip(self.origin.kinds, self.origin.operations, strict=True)
+        chosen = [number for number, names in enumerate(both) if {*names} & {*choice}]
         if len(chosen) == len(self.origin.kinds):
             return self
         mask = numpy.isin(numpy.frombuffer(self.operation, dtype=numpy.uint8), chosen)

@@ -1,0 +1,15 @@
+"""Service levels, judged from raw samples of planned load runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.checks.check import Check
+from harness.checks.slo.completions import completion
+from harness.checks.slo.starts import start_latency
+from harness.journal.records import LoadRun, Subject
+
+CHECKS: Final[tuple[Check, ...]] = (
+    Check(id="SLO-START-1", subject=Subject.DEPLOYMENT, needs={LoadRun: 1}, judge=start_latency),
+    Check(id="SLO-REL-1", subject=Subject.DEPLOYMENT, needs={LoadRun: 1}, judge=completion),
+)
