@@ -142,8 +142,8 @@ def _left_out(name: str, side: Side) -> list[str]:
 def _explained(comparison: Comparison) -> str:
     judged = sum(each.change is not Change.SHOWN for each in comparison.figures)
     return (
-        f"runs are compared, not requests: exact rank test, corrected for {judged} figures; of one "
-        "and the same build at most 5 of 100 comparisons say worse"
+        f"runs are compared, not requests: exact rank test, corrected for the {judged} judged; of "
+        "one and the same build at most 5 of 100 comparisons say worse"
     )
 
 

@@ -64,8 +64,7 @@ def compare(a: Sequence[Run], b: Sequence[Run], asked: Asked) -> Comparison:
     if fit_a and fit_b:
         judged = chosen_figures([*fit_a, *fit_b], asked.figures)
         figures = compared(_figures(fit_a), _figures(fit_b), judged, asked.tolerance)
-        notes = _on_number(len(fit_a), len(fit_b), len(judged)) + _on_order(fit_a, fit_b)
-        notes += _on_noise(figures)
+        notes = _on_number(figures) + _on_noise(figures) + _on_order(fit_a, fit_b)
     changes = [each.change for each in figures if each.change is not Change.SHOWN]
     code = exit_code(changes)
     gone = [run for run in (*a, *b) if run.gone]
@@ -111,11 +110,12 @@ def _plan(runs: Sequence[Run]) -> dict[str, Any]:
     return next((dict(run.plan) for run in runs if run.plan), {})
 
 
-def _on_number(a: int, b: int, figures: int) -> list[str]:
-    needed = runs_needed(figures)
-    if min(a, b) >= needed:
+def _on_number(figures: Sequence[Compared]) -> list[str]:
+    few = [each for each in figures if each.change is Change.FEW]
+    if not few:
         return []
-    return [f"{figures} figures need {needed} runs a side to show anything for certain"]
+    what = "1 figure needs" if len(few) == 1 else f"{len(few)} figures need"
+    return [f"{what} {runs_needed(len(few))} runs a side to show anything for certain"]
 
 
 def _on_noise(figures: Sequence[Compared]) -> list[str]:

@@ -136,7 +136,7 @@ def require_comparable(sides: Sequence[Sequence[Run]]) -> None:
 def _require_seeds(sides: Sequence[Sequence[int]]) -> None:
     """Raises `UsageError` where the plans of one side differ from those of the other by design."""
     seeds = [seed for side in sides for seed in side]
-    if len({frozenset(side) for side in sides}) > 1 and len({*seeds}) < len(seeds):
+    if len({frozenset(side) for side in sides if side}) > 1 and len({*seeds}) < len(seeds):
         raise UsageError(
             f"the plans have other seeds on either side ({'; '.join(map(_listed, sides))}): "
             "give both sides the same ones, or each run one of its own"

@@ -13,6 +13,7 @@ from harness.run.load import Arrivals, load
 from harness.run.request import Request
 
 MOST_PAIRS: Final = 100
+_MEASURED_BY: Final = ("workflow_start_sli", "horizon_s")
 
 
 def interleaved(
@@ -25,6 +26,7 @@ def interleaved(
     """
     if not 1 <= pairs <= MOST_PAIRS:
         raise UsageError(f"--interleave {pairs}: give 1 to {MOST_PAIRS} pairs of runs")
+    _require_alike(a, b)
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder}: is not empty; give --out a new or empty folder")
     done: dict[str, list[Path]] = {"a": [], "b": []}
@@ -41,6 +43,20 @@ def interleaved(
         if ended.ended != COMPLETE:
             break
     return done["a"], done["b"]
+
+
+def _require_alike(a: Request, b: Request) -> None:
+    """Raises `UsageError` for targets whose runs could not be compared."""
+    differing = [
+        f"{name} {a.parameters[name]} and {b.parameters[name]}"
+        for name in _MEASURED_BY
+        if a.parameters[name] != b.parameters[name]
+    ]
+    names = [[tenant.name for tenant in each.target.tenants] for each in (a, b)]
+    if names[0] != names[1]:
+        differing.append(f"tenants {', '.join(names[0])} and {', '.join(names[1])}")
+    if differing:
+        raise UsageError(f"the targets of A and B are not comparable: {'; '.join(differing)}")
 
 
 def _turns(pairs: int) -> Iterator[tuple[str, int]]:

@@ -297,11 +297,15 @@ def test_an_interrupted_run_and_a_late_generator_are_left_out_and_said(
     assert "its generator was late: 10.5 ms at p99, the bound is 10 ms" in out
 
 
-def test_runs_left_out_do_not_count_as_runs(place: Place) -> None:
+def test_runs_left_out_do_not_count_as_runs(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = place.pairs(4, b_ms=12.0)
     arguments.append(place.trial("cut", 12.0, ended=INTERRUPTED))
-    assert harness(["compare", *arguments, place.trial("b9", 12.0)]) == 1  # 4 with 5
     assert harness(["compare", *arguments]) == 2
+    assert "5 figures need 5 runs a side" in capsys.readouterr().out
+    assert harness(["compare", *arguments, place.trial("b9", 12.0)]) == 1  # 4 with 5
+    assert "need" not in capsys.readouterr().out
 
 
 def test_lost_arrivals_of_the_generator_leave_a_run_out(
@@ -406,6 +410,10 @@ def wrong(place: Place) -> list[tuple[list[str], str]]:
         (["--interleave", "-1"], "--interleave -1: give 1 to 100"),
         (["--interleave", "2", "--out", str(place.folder)], "is not empty"),
         (["--interleave", "2", "--target", "nowhere.yaml"], "nowhere.yaml"),
+        (
+            ["--interleave", "2", "--mutant-b", "first-task-slow"],
+            "not comparable: workflow_start_sli user_perceived and first_task_completed",
+        ),
     ]
 
 
