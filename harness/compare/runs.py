@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from harness.catalogue import load_catalogue
+from harness.checks.slo.load import NEVER, RUNS, STARTS, Load, Unfit, complete, punctual
+from harness.checks.slo.telling import ordered
 from harness.errors import UsageError
-from harness.journal.manifest import INTERRUPTED, WHY_ENDED
+from harness.journal.manifest import WHY_ENDED
 from harness.journal.read import Journal, read_trial
 from harness.journal.records import LoadRun
-from harness.load.samples import SampleOutcome, Samples
+from harness.load.samples import SampleOutcome
 from harness.load.whole import WholeRun, sessions, whole_run
 from harness.statistics import percentile_rank
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Column = NDArray[Any]
-
 ARM: Final = "load"
-STARTS: Final = ("RUN", "START")
-ENDS: Final = ("RUN",)
-MOST_LATE: Final = 0.1  # of the limit of a start, as in SLO-START-1
 JUDGED: Final = ("start_p50_ms", "start_p95_ms", "completion_p95_ms", "ok_share", "ok_per_s")
 """What is compared unless other figures are asked for, as far as the workload has them; besides,
 the p95 of each operation that starts nothing."""
@@ -85,25 +80,21 @@ def read_run(folder: Path) -> Run:
 
 def figures_of(whole: WholeRun) -> dict[str, float]:
     """The figures of a run by name, units at the ends of the names; infinite for "never"."""
-    run, samples = whole.run, whole.samples
-    begin_ns = samples.origin.begin_ns + round(run.warmup_s * 1e9)
-    end_ns = samples.origin.begin_ns + round(run.duration_s * 1e9)
-    ok = _column(samples, "outcome") == SampleOutcome.OK
-    ended = _column(samples, "completed_ns")
-    in_window = ok & (ended >= begin_ns) & (ended < end_ns)
-    figures: dict[str, float] = {}
-    if len(starts := samples.of(STARTS)):
-        figures |= _latencies("start", starts, "answered_ns", begin_ns)
-    if len(ends := samples.of(ENDS)):
-        figures |= _latencies("completion", ends, "completed_ns", begin_ns)
-    for number, (name, kind) in enumerate(
-        zip(samples.origin.operations, samples.origin.kinds, strict=True)
-    ):
-        chosen = _column(samples, "operation") == number
-        if kind not in STARTS and chosen.any():
-            figures |= _latencies(name, samples, "answered_ns", begin_ns, chosen)
+    load, origin = _load(whole), whole.samples.origin
+    kinds = dict(zip(origin.operations, origin.kinds, strict=True))
+    figures = _percentiles("start", load, "answered_ns", STARTS)
+    figures |= _percentiles("completion", load, "completed_ns", RUNS)
+    for name, kind in kinds.items():
+        if kind not in STARTS:
+            figures |= _percentiles(name, load, "answered_ns", (name,))
+    ok, ended = load.ended(SampleOutcome.OK), load.column("completed_ns")
+    begin_ns, end_ns = (
+        origin.begin_ns + round(moment_s * 1e9)
+        for moment_s in (whole.run.warmup_s, whole.run.duration_s)
+    )
+    in_plan = int((ok & (ended >= begin_ns) & (ended < end_ns)).sum())
     figures["ok_share"] = float(ok.mean())
-    figures["ok_per_s"] = int(in_window.sum()) / (run.duration_s - run.warmup_s)
+    figures["ok_per_s"] = in_plan / (whole.run.duration_s - whole.run.warmup_s)
     return figures
 
 
@@ -166,29 +157,21 @@ def _unfit(journal: Journal, whole: WholeRun | None) -> str:
     manifest = journal.manifest
     if not journal.complete:
         why = manifest.environment.get(WHY_ENDED, "")
-        return f"it was {manifest.ended or INTERRUPTED}" + (f": {why}" if why else "")
+        return f"it was {manifest.ended}" + (f": {why}" if why else "")
     if whole is None:
         return "it has no load run"
     if whole.lost:
         return f"{len(whole.lost)} of {whole.run.parts} processes of its generator were lost"
-    rows = len(whole.samples)
-    if not rows or rows != whole.run.planned:
-        return f"it has {rows} samples of {whole.run.planned} planned arrivals"
-    late_ms = _lateness_ms(whole)
-    bound_ms = MOST_LATE * float(manifest.parameters.get("start_p95_limit_ms", 100))
-    if late_ms > bound_ms:
-        return f"its generator was late: {late_ms:.1f} ms at p99, the bound is {bound_ms:g} ms"
+    try:
+        complete(whole)
+        punctual(_load(whole), {**load_catalogue().defaults, **manifest.parameters})
+    except Unfit as reason:
+        return str(reason)
     return ""
 
 
-def _lateness_ms(whole: WholeRun) -> float:
-    """How late the generator itself was at p99, after the warm-up."""
-    import numpy
-
-    sent, intended = (_column(whole.samples, name) for name in ("sent_ns", "intended_ns"))
-    begin_ns = whole.samples.origin.begin_ns + round(whole.run.warmup_s * 1e9)
-    late = numpy.sort((sent - intended)[(sent > 0) & (intended >= begin_ns)])
-    return float(late[percentile_rank(len(late), 0.99) - 1]) / 1e6 if len(late) else 0.0
+def _load(whole: WholeRun) -> Load:
+    return Load(run=whole.run, samples=whole.samples, figures={})
 
 
 def _plan(whole: WholeRun) -> dict[str, Any]:
@@ -222,30 +205,22 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _latencies(
-    what: str, samples: Samples, column: str, begin_ns: int, chosen: Column | None = None
+def _percentiles(
+    what: str, load: Load, column: str, operations: Collection[str]
 ) -> dict[str, float]:
-    """Percentiles from the intended time to the moment in a column, after the warm-up, ms."""
-    import numpy
+    """Percentiles from the intended time to the moment in a column, after the warm-up, ms.
 
-    moments, intended = _column(samples, column), _column(samples, "intended_ns")
-    rows = intended >= begin_ns
-    if chosen is not None:
-        rows &= chosen
-    took = numpy.sort(numpy.where(moments > 0, (moments - intended) / 1e6, math.inf)[rows])
+    Of operations of these kinds or names; nothing where there is none.
+    """
+    chosen = replace(load, samples=load.samples.of(operations))
+    took = ordered(chosen.latencies(column)[chosen.after_warmup])
     if not len(took):
         return {}
+    ranked = {name: took[percentile_rank(len(took), share) - 1] for name, share in _SHARES.items()}
     return {
-        f"{what}_{name}": float(took[percentile_rank(len(took), share) - 1])
-        for name, share in _SHARES.items()
+        f"{what}_{name}": math.inf if value == NEVER else float(value) / 1e6
+        for name, value in ranked.items()
     }
-
-
-def _column(samples: Samples, name: str) -> Column:
-    import numpy
-
-    values = getattr(samples, name)
-    return numpy.frombuffer(values, dtype=numpy.dtype(values.typecode))
 
 
 def _listed(seeds: Sequence[int]) -> str:
