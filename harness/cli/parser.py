@@ -274,6 +274,14 @@ def _arrivals(parser: argparse._ActionsContainer) -> None:
         metavar="N",
         help="of the generator, each of which sends its part of the plan (default: 1)",
     )
+    parser.add_argument(
+        "--volume",
+        type=int,
+        default=0,
+        metavar="N",
+        help="runs that each tenant's namespace holds at least before it is read; what lacks is "
+        "made up (default: 0)",
+    )
 
 
 def _compare(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -38,7 +38,7 @@ from harness.load.engine import Clock, Sample
 from harness.load.requests import METHODS, REQUESTS, Waiting, start_request
 from harness.load.samples import FAILURE, LOST, SampleOutcome
 from harness.load.settings import FIRST_TASK_SLI, Settings
-from harness.load.waiting import WAITING, end_waiting, start_waiting, volume
+from harness.load.waiting import WAITING, end_waiting, fill, start_waiting, volume
 from harness.load.workload import STARTING, Kind, Operation, Workload
 
 ATTEMPT_TIMEOUT: Final = timedelta(seconds=10)
@@ -107,6 +107,10 @@ class TemporalDriver:
             for tenant in self._settings.tenants:
                 await self._see(tenant.namespace)
             if self._workload.reads:
+                for tenant in self._settings.tenants if self._settings.volume else ():
+                    await fill(
+                        self._service, tenant, self._settings.volume, f"{self._prefix}-{self._part}"
+                    )
                 names = [tenant.namespace for tenant in self._settings.tenants]
                 self.volumes = [await volume(self._service, name) for name in names]
             if self._workload.needs_waiting:

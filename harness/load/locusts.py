@@ -33,6 +33,7 @@ from harness.load.engine import GRACE_S, WHOLE, Engine, Part, Planned, Sample, T
 from harness.load.parts import Failed, MyPart, Parts
 from harness.load.plan import Plan, Turns
 from harness.load.recorder import Recorder
+from harness.load.run import SAYS
 from harness.load.samples import Origin, SampleOutcome
 from harness.load.settings import FIRST_TASK_SLI, Settings, from_environment
 from harness.load.workload import STARTING, Kind, Workload
@@ -362,7 +363,7 @@ class _Session:
 
 
 def _say(message: str) -> None:
-    print(f"load: {message}", file=sys.stderr, flush=True)
+    print(f"{SAYS}{message}", file=sys.stderr, flush=True)
 
 
 def _end(code: int) -> NoReturn:

@@ -19,10 +19,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from harness.load.settings import Settings, to_environment
+from harness.load.settings import FILLED_PER_S, Settings, to_environment
 from harness.platform.ports import free_ports
 
 STARTS_WITHIN_S: Final = 30.0  # Locust's imports and the connection
+SAYS: Final = "load: "  # begins what the process itself has to say, on standard error
 _ENDS_WITHIN_S: Final = 10.0
 _OURS: Final = ("HARNESS_LOAD_", "HARNESS_TENANTS", "TEMPORAL_")
 
@@ -69,6 +70,11 @@ def locust_command(
         command += ["--processes", str(processes), "--master-bind-port", port]
         command += ["--master-port", port, "--master-bind-host", "127.0.0.1"]
     return command, inherited | to_environment(settings)
+
+
+def starts_within_s(settings: Settings) -> float:
+    """The longest that it takes to be ready: with namespaces to fill, their rows too."""
+    return STARTS_WITHIN_S + len(settings.tenants) * settings.volume / FILLED_PER_S
 
 
 def deadline_s(settings: Settings) -> float:

@@ -7,6 +7,7 @@
 | `HARNESS_LOAD_SHAPE` | how the rate goes over the run, see `shapes.py`; default `constant` |
 | `HARNESS_LOAD_RATE`, `HARNESS_LOAD_DURATION_S` | what the shape needs; any of the three: planned |
 | `HARNESS_LOAD_MIX` | weights of the workload's operations, `saga=4,query=2`; default its own |
+| `HARNESS_LOAD_VOLUME` | how many runs a namespace holds at least before it is read, default 0 |
 | `HARNESS_LOAD_SPACING` | `even` (default) or `poisson` |
 | `HARNESS_LOAD_SEED` | of the plan and of retries, default 0 |
 | `HARNESS_LOAD_WARMUP_S` | cut from latencies; default a tenth of the duration, at most 10 |
@@ -36,6 +37,8 @@ from harness.load.workload import parse_mix
 FIRST_TASK_SLI: Final = "first_task_completed"
 SLIS: Final = ("start_rpc_first_attempt", "user_perceived", FIRST_TASK_SLI)
 _PLANNED: Final = ("HARNESS_LOAD_SHAPE", "HARNESS_LOAD_RATE", "HARNESS_LOAD_DURATION_S")
+MOST_VOLUME: Final = 1_000_000
+FILLED_PER_S: Final = 20.0  # rows of a volume, at the least: a start and an end on two shared cores
 _TRIAL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -80,6 +83,7 @@ class Settings:
     sli: str = "user_perceived"
     per_user_per_s: float = 1.0
     mix: Mapping[str, int] = field(default_factory=dict)
+    volume: int = 0
     trial: Path | None = None
     trial_id: str = ""
 
@@ -120,6 +124,7 @@ class Settings:
             "in_flight": self.in_flight,
             "sli": self.sli,
             "mix": dict(self.mix),
+            "volume": self.volume,
             "weights": {tenant.tenant: tenant.weight for tenant in self.tenants},
         }
 
@@ -139,6 +144,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "HARNESS_LOAD_DURATION_S": repr(settings.duration_s) if settings.planned else "",
         "HARNESS_LOAD_MIX": ",".join(f"{name}={n}" for name, n in settings.mix.items()),
         "HARNESS_LOAD_SHAPE": settings.shape if settings.planned else "",
+        "HARNESS_LOAD_VOLUME": str(settings.volume or ""),
         "HARNESS_LOAD_SPACING": settings.spacing,
         "HARNESS_LOAD_SEED": str(settings.seed),
         "HARNESS_LOAD_WARMUP_S": "" if settings.warmup_s is None else repr(settings.warmup_s),
@@ -180,6 +186,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         sli=reader.choice("HARNESS_LOAD_SLI", SLIS, "user_perceived"),
         per_user_per_s=reader.number("HARNESS_LOAD_PER_USER", 1.0, low=0.01, high=1000),
         mix=reader.mix(),
+        volume=int(reader.number("HARNESS_LOAD_VOLUME", 0, low=0, high=MOST_VOLUME, whole=True)),
         trial=Path(trial) if trial else None,
         trial_id=environment.get("HARNESS_LOAD_TRIAL_ID", ""),
     )

@@ -1,4 +1,4 @@
-"""Runs that wait, for the operations that need one: started before the load, ended after it."""
+"""What must be there before a load begins: runs that wait, and namespaces as full as asked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from msgspec.structs import replace
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
     CountWorkflowExecutionsRequest,
@@ -22,6 +23,9 @@ from harness.load.workload import Workload
 WAITING: Final = 20  # of each tenant: a run takes 10,000 signals at most
 CALL_WITHIN: Final = timedelta(seconds=10)
 CLOSE_WITHIN_S: Final = 5.0
+ROW_TYPE: Final = "HarnessRow"
+FILLED_AT_ONCE: Final = 32
+SHOWN_WITHIN_S: Final = 30
 
 
 async def start_waiting(
@@ -70,6 +74,32 @@ async def _ended(service: WorkflowService, waits: Waiting) -> None:
             ),
             timeout=CALL_WITHIN,
         )
+
+
+async def fill(service: WorkflowService, tenant: Tenant, runs: int, prefix: str) -> None:
+    """Have a namespace hold so many runs: what lacks is started on a queue of nobody's and ended.
+
+    Visibility is late, so the last ones are waited for. Raises `RPCError` if the engine refuses.
+    """
+    lacking = runs - await volume(service, tenant.namespace)
+    rows = replace(tenant, task_queue=f"{tenant.task_queue}-rows")
+    gate = asyncio.Semaphore(FILLED_AT_ONCE)
+
+    async def row(number: int) -> None:
+        workflow_id = f"{prefix}-row-{number}-{tenant.tenant}"
+        async with gate:
+            await service.start_workflow_execution(
+                start_request(rows, workflow_id, {}, ROW_TYPE), retry=True, timeout=CALL_WITHIN
+            )
+            await _ended(
+                service, Waiting(tenant.namespace, WorkflowExecution(workflow_id=workflow_id))
+            )
+
+    await asyncio.gather(*(row(number) for number in range(lacking)))
+    for _ in range(SHOWN_WITHIN_S):
+        if await volume(service, tenant.namespace) >= runs:
+            return
+        await asyncio.sleep(1)
 
 
 async def volume(service: WorkflowService, namespace: str) -> int:

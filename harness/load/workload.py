@@ -11,8 +11,16 @@ from harness.contract.program import WORKFLOW_TYPE
 from harness.errors import UsageError
 from harness.load.plan import MOST_WEIGHT
 
-WORKLOADS: Final = ("saga", "start", "messages", "visibility", "probe", "mix")
-"""The Locust files in scenarios/load/."""
+_SAGAS: Final = ("SLO-START-1", "SLO-REL-1", "CAP-3", "CAP-5")
+WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
+    "saga": _SAGAS,
+    "start": ("SLO-START-1",),
+    "messages": (),
+    "visibility": ("SLO-VIS-1",),
+    "probe": (*_SAGAS, "SLO-AVL-1"),
+    "mix": (*_SAGAS, "SLO-VIS-1", "SLO-AVL-1"),
+}
+"""The Locust files in scenarios/load/, and the assertions that each can show."""
 Argument = Callable[[str, str], dict[str, Any]]
 """(tenant, saga id) → the workflow's one JSON argument"""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import DriveError, UnavailableError, UsageError
-from harness.load.run import STARTS_WITHIN_S, deadline_s, locust_command
-from harness.load.settings import Security, Settings, Tenant
+from harness.load.run import SAYS, deadline_s, locust_command, starts_within_s
+from harness.load.settings import MOST_VOLUME, Security, Settings, Tenant
 from harness.load.shape_text import shape_of
 from harness.load.shapes import AnyShape
 from harness.load.workload import WORKLOADS
@@ -34,7 +34,8 @@ class Arrivals:
     """What arrives and how often: a workload by its name, `mix` other weights than its own.
 
     How often follows from a shape's text, a rate and a duration; None for what is not given. It is
-    sent by so many `processes`.
+    sent by so many `processes`. `volume` is how many runs a namespace holds at least before it is
+    read.
     """
 
     shape: str = "constant"
@@ -42,6 +43,7 @@ class Arrivals:
     duration_s: float | None = None
     workload: str = "saga"
     processes: int = 1
+    volume: int = 0
     mix: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -71,6 +73,10 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         )
     if not 1 <= arrivals.processes <= MOST_PROCESSES:
         raise UsageError(f"--processes {arrivals.processes}: give 1 to {MOST_PROCESSES}")
+    if not 0 <= arrivals.volume <= MOST_VOLUME:
+        raise UsageError(f"--volume {arrivals.volume}: give 0 to {MOST_VOLUME:,}")
+    if arrivals.volume and arrivals.processes > 1:
+        raise UsageError("--volume is made by one generator: leave out --processes")
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
         request.progress("starting the platform")
@@ -115,6 +121,7 @@ def _settings(
         duration_s=shape.duration_s,
         shape=str(shape),
         mix=arrivals.mix,
+        volume=arrivals.volume,
         seed=request.seed,
         horizon_s=float(request.parameters["horizon_s"]),
         sli=str(request.parameters["workflow_start_sli"]),
@@ -136,7 +143,13 @@ async def _generate(settings: Settings, arrivals: Arrivals, children: Children) 
         processes=arrivals.processes,
     )
     generator = await children.start("load", command, env=environment, whole_env=True)
-    await generator.ready(STARTS_WITHIN_S, "the load generator could not begin")
+    try:
+        await generator.ready(starts_within_s(settings), "the load generator could not begin")
+    except UnavailableError as error:
+        told = _complaint(generator) or str(error)
+        if await generator.wait(1) == UsageError.exit_code:
+            raise UsageError(told) from None
+        raise UnavailableError(told) from None
     try:
         code = await generator.wait(deadline_s(settings) + 5)
     except asyncio.CancelledError:
@@ -145,10 +158,16 @@ async def _generate(settings: Settings, arrivals: Arrivals, children: Children) 
     _require_done(generator, code)
 
 
+def _complaint(generator: Child) -> str:
+    """What the generator says is wrong; Locust prints its own statistics after it."""
+    told = [line for line in generator.lines if line.startswith(SAYS)]
+    return told[-1].removeprefix(SAYS) if told else ""
+
+
 def _require_done(generator: Child, code: int | None) -> None:
     if code is None:
         raise DriveError(f"the load generator did not end by its deadline{generator.tail()}")
     if code == UnavailableError.exit_code:
-        raise UnavailableError(f"load generator: {generator.lines[-1]}")
+        raise UnavailableError(f"load generator: {_complaint(generator) or generator.tail()}")
     if code:
         raise DriveError(f"the load generator ended with {code}{generator.tail()}")

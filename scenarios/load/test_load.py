@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.scenario import Suite
 
-SUITE = Suite(name="load", feeds=("SLO-START-1", "SLO-REL-1"))
+SUITE = Suite(name="load", feeds=("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1"))
 
 
 def test_verdict(verdict: Any) -> None:

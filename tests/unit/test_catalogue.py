@@ -76,6 +76,8 @@ CHECKED = {
     "MIT": (4,),
     "SLO-START": (1,),
     "SLO-REL": (1,),
+    "SLO-VIS": (1,),
+    "SLO-AVL": (1,),
 }
 IMPLEMENTED = frozenset(f"{family}-{n}" for family, numbers in CHECKED.items() for n in numbers)
 

@@ -70,7 +70,6 @@ def test_collateral_is_of_other_checks_and_has_a_reason(mutant: Mutant) -> None:
     assert not set(mutant.collateral) & set(mutant.expected)
     assert set(mutant.collateral) <= set(PROFILES[mutant.profile])
     assert all(mutant.collateral.values())
-    assert not (mutant.equivalent and mutant.collateral)
 
 
 @EACH

@@ -5,11 +5,30 @@ from __future__ import annotations
 from typing import Any, Final
 
 from harness.mutant import Mutant
+from harness.platform.breakage import Breakage
 from scenarios.mutants.table.broken import broken_worker
 
 # a limit of a start that leaves the generator room to be late, beside two other mutants
 _ROOM: Final[dict[str, Any]] = {"start_p95_limit_ms": 800}
 _SHORT_LOAD: Final = ("--rate", "4", "--duration", "20")
+
+
+def _throttled(name: str, mix: str, engine: dict[str, Any]) -> Mutant:
+    """Reads of some kinds, six times as many as the engine lets through."""
+    return Mutant(
+        name=f"{name}-throttled",
+        expected=("SLO-VIS-1",),
+        defect=f"The engine answers few {name} a second in each namespace, and refuses the others.",
+        breakage=Breakage(engine=engine),
+        parameters={"visibility_volume": 0, **_ROOM},
+        arm="load",
+        profile="load",
+        options=(
+            *("--workload", "visibility", "--mix", mix),
+            *("--rate", "40", "--duration", "10"),
+        ),
+    )
+
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -31,6 +50,20 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         arm="load",
         profile="load",
         options=_SHORT_LOAD,
+    ),
+    _throttled("reads", "describe=1,query=1", {"frontend.namespaceRPS": 10}),
+    _throttled("histories", "history=1", {"frontend.namespaceRPS": 10}),
+    _throttled("lists", "list=1,count=1", {"frontend.namespaceRPS.visibility": 3}),
+    Mutant(
+        name="one-in-five-probes-lost",
+        expected=("SLO-AVL-1",),
+        defect="The worker gives one probe in five up, for no reason of the business.",
+        breakage=broken_worker("one-in-five-lost"),
+        parameters=_ROOM,
+        arm="load",
+        profile="load",
+        options=("--workload", "probe", "--rate", "1", "--duration", "30"),
+        collateral={"SLO-REL-1": "a probe is a saga"},
     ),
     Mutant(
         name="dies-with-the-link",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-import zlib
+from hashlib import sha256
 from typing import Any
 
 from temporalio import workflow
@@ -32,6 +32,6 @@ class LosesSome(ReferenceSaga):
 
     @workflow.run
     async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
-        if zlib.crc32(workflow.info().workflow_id.encode()) % LOST_ONE_IN == 0:
+        if sha256(workflow.info().workflow_id.encode()).digest()[0] % LOST_ONE_IN == 0:
             raise ApplicationError("lost", type="Lost", non_retryable=True)
         return await super().run(raw)
