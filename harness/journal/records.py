@@ -484,6 +484,7 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
 
 
 IDLE = "idle"  # a stretch in which all parts run, and nothing is asked of them
+BYPASSING = "traffic.bypassing"  # gauge: processes of ours that call the engine past the proxy
 UNDER_LOAD = "load"  # the one from before the first arrival until all of them have ended
 
 

@@ -212,6 +212,11 @@ class Platform:
         """Whether a counting proxy was started, and is still there."""
         return self._counting is not None and self._counting.running
 
+    @property
+    def counting_pid(self) -> int:
+        """The counting proxy's process; 0 if there is none."""
+        return self._counting.pid if self._counting else 0
+
     def engine_for(self, group: str) -> str:
         """Where a group's worker finds the engine: at the tap, if it is tapped."""
         if GROUPS[group].skips_time:
