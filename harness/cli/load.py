@@ -33,4 +33,6 @@ def arrivals(options: argparse.Namespace) -> Arrivals:
         processes=options.processes,
         volume=options.volume,
         mix=parse_mix(options.mix),
+        counted=not options.uncounted,
+        idle_s=options.idle,
     )

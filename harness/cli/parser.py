@@ -237,6 +237,18 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         greatest rate of the shape.""",
     )
     _arrivals(parser)
+    parser.add_argument(
+        "--idle",
+        type=float,
+        metavar="S",
+        help="seconds before the load in which only what idle workers exchange with the engine is "
+        "counted (default: 75 before a load of 300 s or more, else 5, which proves nothing)",
+    )
+    parser.add_argument(
+        "--uncounted",
+        action="store_true",
+        help="reach the engine directly, and count no bytes (CAP-5 is then left open)",
+    )
     _running(parser)
 
 
@@ -360,7 +372,7 @@ def _compare(commands: argparse._SubParsersAction[_Parser]) -> None:
     for side in ("--mutant", "--mutant-b"):
         running.add_argument(side, default="", help=argparse.SUPPRESS)
     _arrivals(running)
-    parser.set_defaults(waivers=None)
+    parser.set_defaults(waivers=None, idle=0.0, uncounted=False)
 
 
 def _chaos(commands: argparse._SubParsersAction[_Parser]) -> None:

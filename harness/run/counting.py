@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import psutil
 
-from harness.errors import DriveError
+from harness.errors import DriveError, UsageError
 from harness.journal.records import BYPASSING, IDLE, UNDER_LOAD, Gauge, now
 from harness.platform.child import Children
 from harness.platform.platform import Platform
@@ -28,11 +28,17 @@ IDLE_S: Final = (
     75.0  # more than a poll of an idle worker lasts, which the engine answers after 60 s
 )
 SHORT_IDLE_S: Final = 5.0
+MOST_IDLE_S: Final = 3600.0
 
 
 def idle_s(asked: float | None, duration_s: float) -> float:
-    """How long the platform is left alone before a load; by default as befits its duration."""
+    """How long the platform is left alone before a load; by default as befits its duration.
+
+    Raises `UsageError` for what is no such time.
+    """
     if asked is not None:
+        if not 0 <= asked <= MOST_IDLE_S:
+            raise UsageError(f"--idle {asked:g}: give 0 to {MOST_IDLE_S:g} seconds")
         return asked
     return IDLE_S if duration_s >= LONG_RUN_S else SHORT_IDLE_S
 

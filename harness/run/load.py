@@ -17,6 +17,7 @@ from harness.load.workload import WORKLOADS
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
+from harness.run.counting import count_idle, counted_load, idle_s, weigh
 from harness.run.prepare import prepare
 from harness.run.request import Request
 from harness.run.serve import start_parts
@@ -35,7 +36,8 @@ class Arrivals:
 
     How often follows from a shape's text, a rate and a duration; None for what is not given. It is
     sent by so many `processes`. `volume` is how many runs a namespace holds at least before it is
-    read.
+    read. With `counted`, all that is exchanged with the engine goes through the counting proxy, and
+    the platform is left alone for `idle_s` before (None: as befits the duration).
     """
 
     shape: str = "constant"
@@ -45,6 +47,8 @@ class Arrivals:
     processes: int = 1
     volume: int = 0
     mix: Mapping[str, int] = field(default_factory=dict)
+    counted: bool = True
+    idle_s: float | None = None
 
 
 def load(request: Request, arrivals: Arrivals) -> Ended:
@@ -77,17 +81,23 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         raise UsageError(f"--volume {arrivals.volume}: give 0 to {MOST_VOLUME:,}")
     if arrivals.volume and arrivals.processes > 1:
         raise UsageError("--volume is made by one generator: leave out --processes")
+    alone_s = idle_s(arrivals.idle_s, shape.duration_s)
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
         request.progress("starting the platform")
         with timed(platform, "set-up: engine, doubles, worker, exporter"):
             await asyncio.gather(platform.start_engine(), platform.start_doubles())
             await prepare(platform, children)
+            if arrivals.counted:
+                await platform.start_counting()
             await start_parts(platform, ["calm"])
+        await count_idle(platform, alone_s)
         settings = _settings(request, platform, trial, arrivals, shape)
         request.progress(f"{arrivals.workload}: {_said(shape)}")
         with timed(platform, "load: all of it"):
-            await _generate(settings, arrivals, children)
+            async with counted_load(platform):
+                await _generate(settings, arrivals, children)
+        await weigh(platform, trial, children)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         return {}
@@ -101,7 +111,7 @@ def _settings(
     engine = request.target.engine
     tls = engine.tls or Tls()
     return Settings(
-        address=platform.address,
+        address=platform.counted_address,
         tenants=tuple(
             Tenant(
                 tenant=t.name,
@@ -114,7 +124,7 @@ def _settings(
             ca=tls.ca or "",
             certificate=tls.cert or "",
             key=tls.key or "",
-            server_name=tls.server_name or "",
+            server_name=platform.server_name(platform.counted_address) if engine.tls else "",
             token_file=engine.token_file or "",
         ),
         rate_per_s=shape.nominal_per_s,
