@@ -8,6 +8,7 @@ from harness.checks import (
     audit,
     authorization,
     compatibility,
+    cost,
     deployment,
     determinism,
     durability,
@@ -33,10 +34,11 @@ TABLE: Final[tuple[Check, ...]] = (
     *rollout.CHECKS,
     *deployment.CHECKS,
     *slo.CHECKS,
+    *cost.CHECKS,
 )
 CHECKED: Final = frozenset(check.id for check in TABLE)
 # Which assertions a profile asks; what is in none of those asked is out of profile.
-LOAD: Final = ("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1")
+LOAD: Final = ("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1", "CAP-3", "CAP-5")
 CHAOS: Final = ("DUR-2",)
 PROFILES: Final = {
     "core": tuple(check.id for check in TABLE if check.id not in {*LOAD, *CHAOS}),

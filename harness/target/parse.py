@@ -57,6 +57,7 @@ def read_target(
 
 # the doubles forget no key, so theirs outlasts the retention of the namespaces
 KEY_MEMORY_HOURS = 90 * 24.0
+HISTORY_STORAGE_GB = 20.0  # nearly four times what sagas of four steps take
 
 
 def reference_target() -> Target:
@@ -95,6 +96,7 @@ def reference_target() -> Target:
         ),
         declared={
             "key_memory_hours": KEY_MEMORY_HOURS,
+            "history_storage_gb": HISTORY_STORAGE_GB,
             "passthrough_modules": ["scenarios.reference.program"],
             "audit_family": "required",
             "tamper_evidence": "hash_chain",

@@ -1,4 +1,4 @@
-"""Load: the SLOs that a constant arrival rate shows."""
+"""Load: the SLOs that planned arrivals show, and what a workflow costs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 from harness.scenario import Suite
 
-SUITE = Suite(name="load", feeds=("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1"))
+SUITE = Suite(
+    name="load", feeds=("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1", "CAP-3", "CAP-5")
+)
 
 
 def test_verdict(verdict: Any) -> None:

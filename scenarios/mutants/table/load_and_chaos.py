@@ -10,7 +10,8 @@ from scenarios.mutants.table.broken import broken_worker
 
 # a limit of a start that leaves the generator room to be late, beside two other mutants
 _ROOM: Final[dict[str, Any]] = {"start_p95_limit_ms": 800}
-_SHORT_LOAD: Final = ("--rate", "4", "--duration", "20")
+_SHORT_LOAD: Final = ("--rate", "4", "--duration", "20", "--idle", "0")
+_SHORTER_LOAD: Final = ("--rate", "4", "--duration", "10", "--idle", "5")
 
 
 def _throttled(name: str, mix: str, engine: dict[str, Any]) -> Mutant:
@@ -64,6 +65,36 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         profile="load",
         options=("--workload", "probe", "--rate", "1", "--duration", "30"),
         collateral={"SLO-REL-1": "a probe is a saga"},
+    ),
+    Mutant(
+        name="records-fill-the-store",
+        expected=("CAP-3",),
+        defect="Each activity answers with the whole business record, which histories keep.",
+        breakage=broken_worker("record-kept"),
+        parameters=_ROOM,
+        arm="load",
+        profile="load",
+        options=_SHORTER_LOAD,
+    ),
+    Mutant(
+        name="records-fill-the-link",
+        expected=("CAP-5",),
+        defect="Each activity heartbeats with the whole business record, which no history keeps.",
+        breakage=broken_worker("beats-its-record"),
+        parameters=_ROOM,
+        arm="load",
+        profile="load",
+        options=_SHORTER_LOAD,
+    ),
+    Mutant(
+        name="asks-without-pause",
+        expected=("CAP-5",),
+        defect="The worker asks the engine for all namespaces again and again, also while idle.",
+        breakage=broken_worker("asks-without-pause"),
+        parameters={**_ROOM, "grpc_gb_per_day": 0.3},
+        arm="load",
+        profile="load",
+        options=_SHORTER_LOAD,
     ),
     Mutant(
         name="dies-with-the-link",
