@@ -70,7 +70,7 @@ def main() -> int:
     print(f"{'':34} {'measured':>9}     {'limit':>8}        ratio  peer")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
-        for benchmark in (starts, judging, replays, over_wire, core_drive):
+        for benchmark in (starts, judging, replays, over_wire, counting, core_drive):
             for row in benchmark(Path(folder)):
                 print(row.text, *([f"\n    {row.remark}"] if row.remark else []), flush=True)
                 rows.append(row)
@@ -176,6 +176,30 @@ def served_row(language: str, command: str, histories: Path, limit_ms: float) ->
         limit=limit_ms,
         unit="ms",
         remark=f"exit code {done.returncode}; {1000 / each_ms:.0f} histories a second",
+    )
+
+
+def counting(_: Path) -> Iterator[Row]:
+    """What the counting proxy adds to a round trip of 2,000 bytes, and how much goes through it."""
+    found = told("tests.benchmarks.counted")
+    for share, limit in (("p50", 0.3), ("p99", 1.0)):
+        direct = found[f"direct_{share}_ms"]
+        yield Row(
+            what=f"counting proxy, added at {share}",
+            measured=found[f"counted_{share}_ms"] - direct,
+            limit=limit,
+            unit="ms",
+            peer="round trip without it",
+            peer_measured=direct,
+        )
+    yield Row(
+        what="counting proxy, a MB each way",
+        measured=1000 / found["counted_mb_per_s"],
+        limit=10.0,
+        unit="ms",
+        peer="without it",
+        peer_measured=1000 / found["direct_mb_per_s"],
+        remark=f"{found['counted_mb_per_s']:.0f} MB/s in each direction at once",
     )
 
 
