@@ -22,6 +22,7 @@ _UNITS: Mapping[str, str] = {
     "percent": "%",
     "ratio": "×",
     "days": "days",
+    "gb": "GB",
 }
 _AGES = ((86_400, "day"), (3_600, "h"), (60, "min"), (1, "s"))
 LONGEST_TEXT = 2_000

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.figures import Figure, age, figure, quantity, shorten, unit_of
+from reports.figures import Figure, Table, age, figure, quantity, shorten, table, unit_of
 from reports.sections.anchors import anchor
 from reports.standing import Board, Judged, Row, Standing
 
@@ -39,6 +39,7 @@ class Objective:
     n: str
     margin: str
     other: tuple[Figure, ...]
+    tables: tuple[Table, ...]
     reason: str
     trial: str
     age: str
@@ -60,6 +61,8 @@ def _objective(
 ) -> Objective:
     verdict = judged.verdict
     roles = Roles(verdict.figures)
+    tables = {n: found for n, v in verdict.figures.items() if (found := table(n, v))}
+    left = {n: v for n, v in verdict.figures.items() if n not in {*roles.used, *tables}}
     return Objective(
         id=assertion_id,
         anchor=anchor(assertion_id, index),
@@ -71,7 +74,8 @@ def _objective(
         bounds=roles.bounds,
         n=roles.count,
         margin=roles.margin,
-        other=tuple(figure(n, v) for n, v in verdict.figures.items() if n not in roles.used),
+        other=tuple(figure(n, v) for n, v in left.items()),
+        tables=tuple(tables.values()),
         reason=shorten(verdict.reason, 240),
         trial=verdict.trial,
         age=age(judged.trial.ended_wall_ns, now_wall_ns),

@@ -143,7 +143,7 @@ def test_what_carries_a_workflow_on_and_its_children_weigh_as_well() -> None:
 
 def test_workflows_of_two_tenants_with_one_id_are_two() -> None:
     both = [stored(n, tenant=tenant) for n in range(20) for tenant in ("alpha", "beta")]
-    assert kept(both).figures["workflows"] == 40
+    assert kept(both).figures["judged"] == 40
 
 
 def test_what_is_still_open_is_left_out_with_all_that_belongs_to_it() -> None:
@@ -406,7 +406,7 @@ def test_uneven_workflows_widen_the_interval() -> None:
 def test_blocks_hold_as_many_workflows_each() -> None:
     assert BLOCKS == 10
     figures = Counted(count=107).judged().figures
-    assert figures["bytes_for_each_upper"] == pytest.approx(14_000, rel=0.35)
+    assert figures["bytes_for_each_at_most"] == pytest.approx(14_000, rel=0.35)
 
 
 def test_counts_that_were_cut_off_are_left_open() -> None:

@@ -75,7 +75,6 @@ def storage_suffices(evidence: Evidence) -> Finding:
     weighed = _weighed(evidence.of(Stored))
     closed = [each for each in weighed if not each.open]
     figures: dict[str, Any] = {
-        "workflows": len(closed),
         "still_open": len(weighed) - len(closed),
         "by_type": _by_type(closed),
     }
@@ -98,16 +97,20 @@ def _judged(closed: Sequence[Weighed], evidence: Evidence, figures: dict[str, An
     )
     provisioned_gb = float(parameters["history_storage_gb"])
     figures |= {
+        "kept_gb": round(first * mean.value / GB, 4),
+        "kept_lower_gb": round(first * mean.lower / GB, 4),
+        "kept_upper_gb": round(first * mean.upper / GB, 4),
+        **({"limit_gb": provisioned_gb} if provisioned_gb else {}),
+        "judged": len(closed),
         "bytes_for_each": round(mean.value, 1),
-        "bytes_for_each_lower": round(mean.lower, 1),
-        "bytes_for_each_upper": round(mean.upper, 1),
+        "bytes_for_each_at_least": round(mean.lower, 1),
+        "bytes_for_each_at_most": round(mean.upper, 1),
         "bytes_most": max(each.bytes for each in closed),
         "events_for_each": round(sum(each.events for each in closed) / len(closed), 1),
         **_regression(closed, confidence),
         "confidence": confidence,
         "retention_days": days,
         "kept": [_kept(first, mean), _kept(later, mean)],
-        "provisioned_gb": provisioned_gb,
     }
     needs = (
         f"{first:,.0f} kept histories of {mean.value:,.0f} bytes take {first * mean.value / GB:.3g}"
@@ -164,8 +167,8 @@ def _regression(closed: Sequence[Weighed], confidence: float) -> dict[str, Any]:
     return {
         "bytes_of_none": round(by_bytes.base, 1),
         "bytes_for_each_activity": round(by_bytes.slope, 1),
-        "bytes_for_each_activity_lower": round(by_bytes.slope_lower, 1),
-        "bytes_for_each_activity_upper": round(by_bytes.slope_upper, 1),
+        "bytes_for_each_activity_at_least": round(by_bytes.slope_lower, 1),
+        "bytes_for_each_activity_at_most": round(by_bytes.slope_upper, 1),
         "events_for_each_activity": round(by_events.slope, 2),
     }
 

@@ -231,19 +231,23 @@ def _day(
     limit = float(parameters["grpc_gb_per_day"]) * GB
     first, later = (float(parameters[f"workflows_per_day{end}"]) for end in ("", "_later"))
     lower, upper = _bounds(load, rate, first)
+    about = first * load.gross + DAY_S * rate.seen
     figures |= {
+        "day_gb": _finite(about / GB, 4),
+        "day_lower_gb": round(lower / GB, 4),
+        "day_upper_gb": _finite(upper / GB, 4),
+        "limit_gb": limit / GB,
+        "judged": load.completed,
         "sent": load.sent,
-        "completed": load.completed,
         "confidence": parameters["confidence"],
         "bytes_for_each": round(load.gross),
-        "bytes_for_each_lower": round(load.each.lower),
-        "bytes_for_each_upper": round(load.each.upper),
+        "bytes_for_each_at_least": round(load.each.lower),
+        "bytes_for_each_at_most": round(load.each.upper),
         "idle_s": round(rate.lasted_s, 1),
         "idle_bytes_per_s": _finite(rate.seen),
-        "idle_bytes_per_s_lower": round(rate.lower, 1),
-        "idle_bytes_per_s_upper": _finite(rate.upper),
+        "idle_bytes_per_s_at_least": round(rate.lower, 1),
+        "idle_bytes_per_s_at_most": _finite(rate.upper),
         "days": [_row(load, rate, volume) for volume in (first, later)],
-        "estimated_gb": limit / GB,
     }
     sure = f"at {parameters['confidence'] * 100:g} % confidence"
     seen = f"{load.gross:,.0f} bytes for each of {load.completed} workflows, " + (
