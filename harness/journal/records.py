@@ -485,6 +485,8 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
 
 IDLE = "idle"  # a stretch in which all parts run, and nothing is asked of them
 BYPASSING = "traffic.bypassing"  # gauge: processes of ours that call the engine past the proxy
+WORKER_CPU_S = "worker.cpu_s"  # gauge: CPU time of all workers' processes since they began
+WORKER_RSS_BYTES = "worker.rss_bytes"  # gauge: memory of all workers' processes
 UNDER_LOAD = "load"  # the one from before the first arrival until all of them have ended
 
 

@@ -21,6 +21,7 @@ from harness.run.counting import count_idle, counted_load, idle_s, weigh
 from harness.run.prepare import prepare
 from harness.run.request import Request
 from harness.run.serve import start_parts
+from harness.run.usage import usage_sampled
 from harness.target.model import Tls
 from harness.trial import Trial
 
@@ -95,7 +96,7 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         settings = _settings(request, platform, trial, arrivals, shape)
         request.progress(f"{arrivals.workload}: {_said(shape)}")
         with timed(platform, "load: all of it"):
-            async with counted_load(platform):
+            async with counted_load(platform), usage_sampled(platform):
                 await _generate(settings, arrivals, children)
         await weigh(platform, trial, children)
         with timed(platform, "stopping the platform"):

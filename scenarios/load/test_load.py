@@ -7,7 +7,8 @@ from typing import Any
 from harness.scenario import Suite
 
 SUITE = Suite(
-    name="load", feeds=("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1", "CAP-3", "CAP-5")
+    name="load",
+    feeds=("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1", "CAP-3", "CAP-5", "CAP-7"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -150,3 +151,16 @@ def keeping_record(size_bytes: int) -> Perform:
         return {**await perform(outside, call), "record": "x" * size_bytes}
 
     return keep
+
+
+# --- work -----------------------------------------------------------------------------------------
+
+SPINS_S: Final = 0.08
+
+
+async def spinning(outside: Outside, call: Call) -> dict[str, Any]:
+    """Keeps a core busy before each step, with nothing."""
+    until = time.thread_time() + SPINS_S
+    while time.thread_time() < until:
+        pass
+    return await perform(outside, call)

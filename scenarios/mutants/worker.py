@@ -150,6 +150,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),
     "dies-with-the-link": Parts(activities=links.dying_with_the_link),
+    "spins": Parts(perform=attempts.spinning),
     "asks-without-pause": Parts(activities=links.asking_without_pause),
     "beats-its-record": Parts(perform=links.beating_its_record),
     # equivalents

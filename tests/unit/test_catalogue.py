@@ -71,7 +71,7 @@ CHECKED = {
     "INV-AUD": (1, 2, 4, 5, 6, 7, 8, 9),
     "EVT": tuple(range(1, 14)),
     "DUR": (1, 2, *range(4, 10)),
-    "CAP": (2, 3, 5, 6),
+    "CAP": (2, 3, 5, 6, 7),
     "IMP": (3, 4),
     "MIT": (4,),
     "SLO-START": (1,),

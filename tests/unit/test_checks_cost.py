@@ -11,14 +11,18 @@ import pytest
 
 from harness.checks.check import Evidence, Finding
 from harness.checks.cost import CHECKS
+from harness.checks.cost.blocks import BLOCKS
 from harness.checks.cost.storage import LEAST_WORKFLOWS, storage_suffices
-from harness.checks.cost.traffic import BLOCKS, traffic_as_estimated
+from harness.checks.cost.traffic import traffic_as_estimated
+from harness.checks.cost.worker import workers_are_efficient
 from harness.checks.verdict import judge
 from harness.journal.read import from_records, hand_made_manifest
 from harness.journal.records import (
     BYPASSING,
     IDLE,
     UNDER_LOAD,
+    WORKER_CPU_S,
+    WORKER_RSS_BYTES,
     Gauge,
     LoadRun,
     Record,
@@ -38,6 +42,7 @@ PARAMETERS: dict[str, Any] = {
     "workflows_per_day_later": 100_000,
     "grpc_gb_per_day": 1.0,
     "history_storage_gb": 20.0,
+    "worker_cpu_most_ms": 864,
 }
 KINDS = frozenset({Traffic, LoadRun, Gauge, Stored})
 
@@ -421,6 +426,81 @@ def test_two_load_runs_cannot_be_told_apart() -> None:
     records = [*counted.records(), LoadRun(**{**again, "session": 2})]
     finding = traffic_as_estimated(evidence(records, {"samples/load.bin": counted.raw}))
     assert finding.outcome is Outcome.INCONCLUSIVE
+
+
+# --- workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """A load of `count` workflows at 10 a second, of which each takes CPU time of the workers."""
+
+    count: int = 100
+    each_ms: float = 50.0
+    completed: int | None = None
+    kind: str = "RUN"
+    seen_until: float = 1e9  # seconds
+    growing: float = 0.0  # bytes of memory of each open workflow
+
+    def records(self) -> Iterator[Record]:
+        load = Counted(count=self.count, idle_s=0.0, completed=self.completed, kind=self.kind)
+        yield load.run
+        for second in range(-1, self.count // 10 + 4):
+            at: dict[str, int] = {"at_ns": (1000 + second) * S, "wall_ns": 1}
+            done = min(max(10 * second, 0), self.count)
+            if second <= self.seen_until:
+                yield Gauge(**at, name=WORKER_CPU_S, value=7 + done * self.each_ms / 1000)
+                open_now = float(second % 5)
+                yield Gauge(**at, name="load.open", value=open_now)
+                rss = 5e7 + open_now * self.growing
+                yield Gauge(**at, name=WORKER_RSS_BYTES, value=rss)
+
+    def judged(self, *more: Record, **parameters: Any) -> Finding:
+        load = Counted(count=self.count, idle_s=0.0, completed=self.completed, kind=self.kind)
+        files = {"samples/load.bin": load.raw}
+        return workers_are_efficient(evidence([*self.records(), *more], files, **parameters))
+
+
+def test_a_core_carries_as_many_workflows_as_their_time_fits_into_a_second() -> None:
+    finding = Working().judged()
+    assert finding.outcome is Outcome.PASS, finding.reason
+    assert finding.figures["cpu_ms"] == 50
+    assert finding.figures["workflows_a_second_for_each_core"] == 20
+
+
+@pytest.mark.parametrize(
+    ("each_ms", "outcome"),
+    [(863.9, Outcome.PASS), (864.2, Outcome.FAIL), (2000, Outcome.FAIL)],
+)
+def test_at_the_limit_of_cpu_time(each_ms: float, outcome: Outcome) -> None:
+    assert Working(each_ms=each_ms).judged().outcome is outcome
+
+
+def test_memory_of_an_open_workflow_is_the_slope_where_their_number_varies() -> None:
+    figures = Working(growing=2048.0).judged().figures
+    assert figures["rss_kib_for_each_open"] == 2.0
+    assert figures["rss_most_mib"] == pytest.approx(47.7, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("working", "why"),
+    [
+        (Working(completed=29), "30 would do"),
+        (Working(kind="START"), "does not only run"),
+        (Working(each_ms=0.0), "others did the work"),
+        (Working(seen_until=5), "not known to the end"),
+        (Working(seen_until=-1), "not ours to look at"),
+    ],
+)
+def test_without_enough_to_see_workers_are_left_open(working: Working, why: str) -> None:
+    finding = working.judged()
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert why in finding.reason
+
+
+def test_a_worker_that_was_replaced_is_left_open() -> None:
+    fresh = Gauge(at_ns=1100 * S, wall_ns=1, name=WORKER_CPU_S, value=0.1)
+    assert "not known to the end" in Working().judged(fresh).reason
 
 
 def test_nothing_recorded_is_nothing_proven() -> None:

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.checks.check import Evidence, Finding, Witness, failed, inconclusive, passed
+from harness.checks.cost.blocks import BLOCKS, each_in_blocks
 from harness.errors import EvidenceError
 from harness.journal.records import (
     BYPASSING,
@@ -38,7 +39,6 @@ from harness.means import Mean, mean_of, values_needed
 POLL_S: Final = 60.0  # the engine's matching.longPollExpirationInterval
 DAY_S: Final = 86_400.0
 GB: Final = 1e9
-BLOCKS: Final = 10
 LEAST_WORKFLOWS: Final = 30
 SEEN: Final = (Subject.GENERATOR, Subject.WORKER)  # what must have gone through the proxy
 RUN: Final = "RUN"
@@ -192,7 +192,7 @@ def _load(samples: Samples, worker: _Stretch, confidence: float) -> _Load:
     completed = sum(outcome == SampleOutcome.OK for outcome in samples.outcome)
     if completed < LEAST_WORKFLOWS:
         raise _Unfit(f"{completed} workflows completed, {LEAST_WORKFLOWS} would do")
-    blocks = _blocks(intended, worker)
+    blocks = each_in_blocks(intended, worker.counts[-1].at_ns, worker.until)
     spread = mean_of(blocks, confidence)
     most, least = worker.bytes / completed, worker.bytes / len(intended)
     return _Load(
@@ -201,16 +201,6 @@ def _load(samples: Samples, worker: _Stretch, confidence: float) -> _Load:
         each=Mean(most, least - spread.half, most + spread.half, spread.deviation),
         slowest_day=DAY_S * worker.bytes / (worker.lasted_s + POLL_S),
     )
-
-
-def _blocks(intended: Sequence[int], worker: _Stretch) -> list[float]:
-    """Bytes for each workflow in blocks of as many arrivals each, one after the other."""
-    edges = [len(intended) * number // BLOCKS for number in range(BLOCKS + 1)]
-    times = [intended[edge] for edge in edges[:-1]] + [worker.counts[-1].at_ns]
-    passed_until = [worker.until(at_ns) for at_ns in times]
-    return [
-        (passed_until[n + 1] - passed_until[n]) / (edges[n + 1] - edges[n]) for n in range(BLOCKS)
-    ]
 
 
 def _rate(idle: _Stretch | None) -> _Rate:

@@ -87,6 +87,16 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         options=_SHORTER_LOAD,
     ),
     Mutant(
+        name="spins",
+        expected=("CAP-7",),
+        defect="The worker keeps a core busy for 80 ms before each step, with nothing.",
+        breakage=broken_worker("spins"),
+        parameters={**_ROOM, "worker_cpu_most_ms": 200},
+        arm="load",
+        profile="load",
+        options=("--rate", "2", "--duration", "18", "--idle", "0"),
+    ),
+    Mutant(
         name="asks-without-pause",
         expected=("CAP-5",),
         defect="The worker asks the engine for all namespaces again and again, also while idle.",
