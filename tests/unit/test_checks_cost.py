@@ -195,6 +195,7 @@ class Counted:
     completed: int | None = None
     past: Sequence[str] | None = ()
     sizes: Sequence[int] = field(default_factory=tuple)
+    made_ready: int = 0  # bytes in the five seconds before the first arrival
 
     def records(self) -> Iterator[Record]:
         at_ns = 1000 * S
@@ -206,6 +207,10 @@ class Counted:
             yield from self.traffic(end_ns, IDLE, idle_bytes)
         yield from self.traffic(end_ns, "", idle_bytes)
         passed = idle_bytes
+        if self.made_ready:
+            yield from self.traffic(end_ns, UNDER_LOAD, passed)
+            passed += self.made_ready
+            end_ns += 5 * S
         sizes = self.sizes or [self.each] * self.count
         for second in range(len(sizes) // 10 + 1):
             yield from self.traffic(end_ns + second * S, UNDER_LOAD, passed)
@@ -235,7 +240,7 @@ class Counted:
     @property
     def raw(self) -> bytes:
         count = len(self.sizes) or self.count
-        begin_ns = (1000 + round(self.idle_s)) * S
+        begin_ns = (1000 + round(self.idle_s) + (5 if self.made_ready else 0)) * S
         done = count if self.completed is None else self.completed
         origin = Origin(
             trial_id="t",
@@ -400,6 +405,12 @@ def test_workflows_that_did_not_complete_are_no_discount() -> None:
     assert half.outcome is Outcome.INCONCLUSIVE
     assert half.figures["bytes_for_each"] == 160_000
     assert half.figures["days"][0]["gb_lower"] == pytest.approx(0.8, abs=0.01)
+
+
+def test_what_makes_a_load_ready_is_none_of_its_workflows() -> None:
+    finding = Counted(made_ready=50_000_000).judged()
+    assert finding.outcome is Outcome.PASS, finding.reason
+    assert finding.figures["bytes_for_each"] == 14_000
 
 
 def test_uneven_workflows_widen_the_interval() -> None:

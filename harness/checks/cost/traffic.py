@@ -192,14 +192,15 @@ def _load(samples: Samples, worker: _Stretch, confidence: float) -> _Load:
     completed = sum(outcome == SampleOutcome.OK for outcome in samples.outcome)
     if completed < LEAST_WORKFLOWS:
         raise _Unfit(f"{completed} workflows completed, {LEAST_WORKFLOWS} would do")
-    blocks = each_in_blocks(intended, worker.counts[-1].at_ns, worker.until)
-    spread = mean_of(blocks, confidence)
-    most, least = worker.bytes / completed, worker.bytes / len(intended)
+    begin_ns, end_ns = intended[0], worker.counts[-1].at_ns
+    passed = worker.bytes - worker.until(begin_ns)  # without what made the load ready
+    spread = mean_of(each_in_blocks(intended, end_ns, worker.until), confidence)
+    most, least = passed / completed, passed / len(intended)
     return _Load(
         sent=len(intended),
         completed=completed,
         each=Mean(most, least - spread.half, most + spread.half, spread.deviation),
-        slowest_day=DAY_S * worker.bytes / (worker.lasted_s + POLL_S),
+        slowest_day=DAY_S * passed / ((end_ns - begin_ns) / 1e9 + POLL_S),
     )
 
 

@@ -26,7 +26,7 @@ def _throttled(name: str, mix: str, engine: dict[str, Any]) -> Mutant:
         profile="load",
         options=(
             *("--workload", "visibility", "--mix", mix),
-            *("--rate", "40", "--duration", "10"),
+            *("--rate", "40", "--duration", "10", "--idle", "0"),
         ),
     )
 
@@ -63,7 +63,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         parameters=_ROOM,
         arm="load",
         profile="load",
-        options=("--workload", "probe", "--rate", "1", "--duration", "30"),
+        options=("--workload", "probe", "--rate", "1", "--duration", "30", "--idle", "0"),
         collateral={"SLO-REL-1": "a probe is a saga"},
     ),
     Mutant(
