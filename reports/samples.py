@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.load.samples import INTERRUPTED, SampleOutcome, read_samples
+from harness.journal.records import LoadRun
+from harness.load.samples import INTERRUPTED, SampleOutcome
+from harness.load.samples import Samples as Recorded
+from harness.load.whole import whole_run
 
 Column = NDArray[Any]
 
@@ -52,9 +55,64 @@ class Samples:
         return len(self.intended_ns)
 
 
-def decode(raw: bytes) -> Samples:
-    """The samples in a recorded file; raises the matching `EvidenceError`."""
-    read = read_samples(raw)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """The arrivals of one operation: how many, what became of them, how soon they were answered.
+
+    `answered_ns` ascends, from the intended time, and leaves out what was never answered.
+    """
+
+    name: str
+    arrivals: int
+    failed: int
+    answered_ns: Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A run as it is drawn: all its processes as one.
+
+    `samples` are of what the run is about: its starts, where it has any, else its reads, else all.
+    """
+
+    run: LoadRun
+    about: str
+    samples: Samples
+    operations: tuple[Operation, ...]
+
+
+STARTS: Final = ("RUN", "START")
+READS: Final = ("QUERY", "DESCRIBE", "HISTORY", "LIST", "COUNT")
+_ABOUT: Final = {"starts": STARTS, "reads": READS}
+
+
+def decode(parts: Sequence[LoadRun], raw: Callable[[LoadRun], bytes]) -> Drawn:
+    """A run of the records of its processes; raises the matching `EvidenceError`."""
+    whole = whole_run(parts, raw)
+    kinds = set(whole.samples.origin.kinds)
+    about = next((name for name, some in _ABOUT.items() if kinds & {*some}), "calls")
+    chosen = whole.samples.of(_ABOUT.get(about, tuple(kinds)))
+    return Drawn(
+        run=whole.run,
+        about=about,
+        samples=_columns(chosen),
+        operations=tuple(_operation(whole.samples, name) for name in chosen.origin.operations),
+    )
+
+
+def _operation(samples: Recorded, name: str) -> Operation:
+    rows = samples.of((name,))
+    answered, outcome = _column(rows.answered_ns), _column(rows.outcome)
+    took = (answered - _column(rows.intended_ns))[answered > 0]
+    return Operation(
+        name=name,
+        arrivals=len(rows),
+        failed=int((outcome != OK).sum()),
+        answered_ns=np.sort(took),
+    )
+
+
+def _columns(read: Recorded) -> Samples:
     outcome, cause = _column(read.outcome), _column(read.cause)
     stops = [number for number, name in enumerate(read.causes) if name == INTERRUPTED]
     return Samples(

@@ -95,6 +95,7 @@ class _Load:
         self._hosts_sdk = True
         self._parts: Parts | None = None
         self._my_part: MyPart | None = None
+        self._environment: Environment | None = None  # of the master of a plan
         self._exit_code: int | None = None
 
     def add_token(self, number: int) -> None:
@@ -109,6 +110,9 @@ class _Load:
         self._hosts_sdk = not isinstance(runner, MasterRunner)
         if isinstance(runner, MasterRunner):
             web = environment.web_ui is not None
+            if self._plan is not None:
+                environment.process_exit_code = 0  # errors of the platform are figures, not ours
+                self._environment = environment
             self._parts = Parts(runner, self._failed, web=web) if self._plan is not None else None
         elif isinstance(runner, WorkerRunner):
             self._my_part = MyPart(runner)
@@ -159,6 +163,8 @@ class _Load:
     def _failed(self, message: str, exit_code: int) -> None:
         _say(message)
         self._exit_code = exit_code
+        if self._environment is not None:
+            self._environment.process_exit_code = exit_code
 
 
 class _Session:

@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from harness.catalogue import Catalogue
 from harness.errors import EvidenceError
 from harness.journal.records import LoadRun
+from harness.load.whole import sessions
+from harness.statistics import percentile_rank
 from reports import charts
 from reports.charts import Window
 from reports.figures import number, quantity, span
 from reports.frames import QUANTILES, LoadFrame
 from reports.plot import Plot
-from reports.samples import COMPLETED, READINGS, decode
+from reports.samples import COMPLETED, READINGS, Operation, decode
 from reports.sections.chaos import windows
 from reports.trial import Trial, number_in
 
 _LIMIT = "start_p95_limit_ms"
+_READ_LIMIT = "visibility_p95_limit_ms"
 _SLI = "workflow_start_sli"
+_ANSWERED = "user_perceived"
+_READS = "reads"
 _QUANTILES = {**QUANTILES, "p99.9": 0.999}
 _READ = {
     "start_rpc_first_attempt": "start, first attempt acknowledged",
@@ -48,6 +53,8 @@ class LoadView:
     health: tuple[tuple[str, str], ...]
     columns: tuple[str, ...] = ()
     readings: tuple[Reading, ...] = ()
+    about: str = ""
+    operations: tuple[tuple[str, ...], ...] = ()
     endings: tuple[tuple[str, str, str], ...] = ()
     plots: tuple[Plot, ...] = ()
     problem: str = ""
@@ -55,25 +62,31 @@ class LoadView:
 
 def loads(trials: Sequence[Trial], catalogue: Catalogue) -> list[LoadView]:
     """All load runs of all trials."""
-    return [_view(trial, run, catalogue) for trial in trials for run in trial.journal.of(LoadRun)]
+    return [
+        _view(trial, parts, catalogue)
+        for trial in trials
+        for parts in sessions(trial.journal.of(LoadRun))
+    ]
 
 
-def _view(trial: Trial, run: LoadRun, catalogue: Catalogue) -> LoadView:
+def _view(trial: Trial, parts: Sequence[LoadRun], catalogue: Catalogue) -> LoadView:
+    run = parts[0]
     sli = str(trial.journal.manifest.parameters.get(_SLI, catalogue.defaults[_SLI]))
     if sli not in READINGS:
         return _bare(trial, run, problem=f"{_SLI} is declared as {sli}, which this report lacks")
     try:
-        samples = decode(trial.journal.raw(run.samples, run.sha256))
+        drawn = decode(parts, lambda each: trial.journal.raw(each.samples, each.sha256))
     except EvidenceError as error:
         return _bare(trial, run, problem=str(error))
+    run = drawn.run
     frame = LoadFrame(
-        samples,
-        reading=sli,
+        drawn.samples,
+        reading=_ANSWERED if drawn.about == _READS else sli,
         origin_ns=trial.origin_ns,
         warmup_s=run.warmup_s,
         planned_s=run.duration_s,
     )
-    limit_ms = number_in(trial, catalogue, _LIMIT)
+    limit_ms = number_in(trial, catalogue, _READ_LIMIT if drawn.about == _READS else _LIMIT)
     if not frame.judged:
         return _bare(trial, run, problem="no arrival lies after the warm-up")
     return LoadView(
@@ -83,9 +96,21 @@ def _view(trial: Trial, run: LoadRun, catalogue: Catalogue) -> LoadView:
         health=_health(run),
         columns=(*_QUANTILES, "max"),
         readings=tuple(_readings(frame)),
+        about=drawn.about,
+        operations=tuple(map(_operation, drawn.operations)),
         endings=tuple((what, cause, number(count)) for what, cause, count in frame.endings()),
         plots=tuple(_plots(frame, limit_ms, windows(trial))),
     )
+
+
+def _operation(operation: Operation) -> tuple[str, ...]:
+    """Name, arrivals, those that did not end well, and how soon they were answered."""
+    answered = operation.answered_ns
+    cells = ["–"] * (len(_QUANTILES) + 1)
+    if len(answered):
+        ranks = [percentile_rank(len(answered), share) for share in _QUANTILES.values()]
+        cells = [quantity(answered[rank - 1] / 1e6, "ms") for rank in (*ranks, len(answered))]
+    return operation.name, number(operation.arrivals), number(operation.failed), *cells
 
 
 def _bare(trial: Trial, run: LoadRun, *, problem: str) -> LoadView:
@@ -151,7 +176,11 @@ def _health(run: LoadRun) -> tuple[tuple[str, str], ...]:
         ("not sent", number(run.not_sent)),
         ("lateness p99", quantity(run.lateness_p99_ns / 1e6, "ms")),
         ("lateness max", quantity(run.lateness_max_ns / 1e6, "ms")),
+        ("stall of its loop p99", quantity(run.stall_p99_ns / 1e6, "ms")),
+        ("stall of its loop max", quantity(run.stall_max_ns / 1e6, "ms")),
+        ("garbage collected at most", quantity(run.gc_pause_max_ns / 1e6, "ms")),
         ("CPU of the generator", quantity(run.cpu_share, "share")),
+        ("processes", str(run.parts)),
     )
 
 
