@@ -407,6 +407,14 @@ def test_workflows_that_did_not_complete_are_no_discount() -> None:
     assert half.figures["days"][0]["gb_lower"] == pytest.approx(0.8, abs=0.01)
 
 
+def test_workflows_that_take_long_are_no_uneven_ones() -> None:
+    """What passes comes three seconds late: the first block lacks it, the last one has it."""
+    late = Counted(sizes=[*([0] * 10), *([14_000] * 80), *([28_000] * 10)]).judged()
+    assert late.outcome is Outcome.PASS
+    assert late.figures["bytes_for_each_at_least"] == 14_000
+    assert late.figures["bytes_for_each_at_most"] == 14_000
+
+
 def test_what_makes_a_load_ready_is_none_of_its_workflows() -> None:
     finding = Counted(made_ready=50_000_000).judged()
     assert finding.outcome is Outcome.PASS, finding.reason

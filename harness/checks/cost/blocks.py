@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from harness.means import Mean, mean_of
+
 BLOCKS: Final = 10
+
+
+def spread_of(
+    intended_ns: Sequence[int], end_ns: int, until: Callable[[int], float], confidence: float
+) -> Mean:
+    """What a workflow took, with bounds, by all blocks but the first and the last.
+
+    All that was taken is in the sum of the blocks, exactly. But workflows take it after they
+    arrived: what the first block lacks for that, the last makes up for, and neither says how much
+    workflows differ.
+    """
+    return mean_of(each_in_blocks(intended_ns, end_ns, until)[1:-1], confidence)
 
 
 def each_in_blocks(

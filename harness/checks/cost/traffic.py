@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.checks.check import Evidence, Finding, Witness, failed, inconclusive, passed
-from harness.checks.cost.blocks import BLOCKS, each_in_blocks
+from harness.checks.cost.blocks import BLOCKS, spread_of
 from harness.errors import EvidenceError
 from harness.journal.records import (
     BYPASSING,
@@ -34,7 +34,7 @@ from harness.journal.records import (
 )
 from harness.load.samples import SampleOutcome, Samples
 from harness.load.whole import sessions, whole_run
-from harness.means import Mean, mean_of, values_needed
+from harness.means import Mean, values_needed
 
 POLL_S: Final = 60.0  # the engine's matching.longPollExpirationInterval
 DAY_S: Final = 86_400.0
@@ -194,7 +194,7 @@ def _load(samples: Samples, worker: _Stretch, confidence: float) -> _Load:
         raise _Unfit(f"{completed} workflows completed, {LEAST_WORKFLOWS} would do")
     begin_ns, end_ns = intended[0], worker.counts[-1].at_ns
     passed = worker.bytes - worker.until(begin_ns)  # without what made the load ready
-    spread = mean_of(each_in_blocks(intended, end_ns, worker.until), confidence)
+    spread = spread_of(intended, end_ns, worker.until, confidence)
     most, least = passed / completed, passed / len(intended)
     return _Load(
         sent=len(intended),

@@ -9,12 +9,12 @@ from itertools import pairwise
 from typing import Any, Final
 
 from harness.checks.check import Evidence, Finding, Witness, failed, inconclusive, passed
-from harness.checks.cost.blocks import each_in_blocks
+from harness.checks.cost.blocks import BLOCKS, spread_of
 from harness.errors import EvidenceError
 from harness.journal.records import WORKER_CPU_S, WORKER_RSS_BYTES, Gauge, LoadRun
 from harness.load.samples import SampleOutcome, Samples
 from harness.load.whole import sessions, whole_run
-from harness.means import Mean, line_of, mean_of, values_needed
+from harness.means import Mean, line_of, values_needed
 
 LEAST_WORKFLOWS: Final = 30
 RUN: Final = "RUN"
@@ -104,7 +104,9 @@ def _judged(evidence: Evidence, samples: Samples, completed: int, used: _Used) -
         reason = f"{seen}, {sure} at least {mean.lower:.1f}; {most}"
         return failed(reason, [Witness(text=seen, path="journal/supervisor.jsonl")], **figures)
     needed = values_needed(mean, limit_ms, confidence)
-    more = f"{needed * len(samples) // 10:,} workflows would do" if needed else "no more would do"
+    more = (
+        f"{needed * len(samples) // BLOCKS:,} workflows would do" if needed else "no more would do"
+    )
     return inconclusive(f"{seen}; {most}: {more}", **figures)
 
 
@@ -112,7 +114,7 @@ def _each_ms(samples: Samples, completed: int, used: _Used, confidence: float) -
     """CPU ms of a workflow: from above shared by those that completed, from below by all sent."""
     sent = sorted(samples.intended_ns[n] for n in range(len(samples)) if samples.sent_ns[n])
     end_ns = max(samples.completed_ns) + round(_SETTLES_S * 1e9)
-    spread = mean_of(each_in_blocks(sent, end_ns, used.until), confidence)
+    spread = spread_of(sent, end_ns, used.until, confidence)
     total_ms = (used.until(end_ns) - used.until(sent[0])) * 1000
     half_ms = spread.half * 1000
     return Mean(
