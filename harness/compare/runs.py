@@ -115,11 +115,11 @@ def require_comparable(sides: Sequence[Sequence[Run]]) -> None:
                 f"{twice[0]} and {twice[1]}: the same trial twice ({each.trial}); "
                 "a run is one observation"
             )
-    first, *others = [run for run in runs if run.plan]
-    for each in others:
-        if differing := _differing(first.plan, each.plan):
+    planned = [run for run in runs if run.plan]
+    for each in planned[1:]:
+        if differing := _differing(planned[0].plan, each.plan):
             raise UsageError(
-                f"{first.folder} and {each.folder} are not comparable: {'; '.join(differing)}"
+                f"{planned[0].folder} and {each.folder} are not comparable: {'; '.join(differing)}"
             )
     _require_seeds([[run.seed for run in side if run.plan] for side in sides])
 

@@ -336,6 +336,17 @@ def test_when_no_run_is_left_nothing_is_compared(
     assert "nothing is compared" in capsys.readouterr().out
 
 
+def test_trials_that_ended_before_their_load_are_left_out(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = place.trial("a", runs=0, ended=INTERRUPTED), place.trial("b", runs=0)
+    assert harness(["compare", a, "--with", b]) == 2
+    out = capsys.readouterr().out
+    assert f"left out of A: {a}: it was interrupted" in out
+    assert f"left out of B: {b}: it has no load run" in out
+    assert "no run has a plan" in out
+
+
 def test_runs_that_were_not_interleaved_are_pointed_out(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
