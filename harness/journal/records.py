@@ -455,7 +455,8 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     Of the generator itself: latenesses are sent minus intended, stalls how much later than asked
     its event loop woke up, a hundred times a second, and `cpu_share` is of one core.
     A run in several processes has a record of each: `part` of `parts` took each `parts`-th arrival
-    of the `planned` ones from `part` on. `session` counts the runs of one trial.
+    of the `planned` ones from `part` on; without a plan `parts` is 0. `session` counts the runs of
+    one trial.
     """
 
     workload: str

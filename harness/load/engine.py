@@ -102,7 +102,10 @@ def _whole_ms(left_s: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of a plan: each `of`-th arrival from `number` on, which begins at a common moment."""
+    """A part of a plan: each `of`-th arrival from `number` on, which begins at a common moment.
+
+    Without a plan `of` is 0: one process of any number.
+    """
 
     number: int = 0
     of: int = 1

@@ -124,7 +124,10 @@ class _Load:
         if not self._hosts_sdk:
             return
         self._sessions += 1
-        part = self._my_part.part if self._my_part and self._my_part.part else WHOLE
+        part = WHOLE
+        if self._my_part is not None:
+            planned = self._my_part.part if self._plan is not None else None
+            part = planned or self._my_part.beside
         pace = (
             Planned(plan=self._plan, part=part)
             if self._plan is not None
@@ -190,6 +193,8 @@ class _Session:
         self._part = part
         self._mine = mine
         self._prefix = f"load-{settings.trial_id or os.getpid()}-{number}"
+        if not part.of:  # each process counts its arrivals from 0
+            self._prefix += f"-{part.number}"
         self._driver = TemporalDriver(settings, workload, self._prefix, pace.clock, part.number)
         self._engine = Engine(
             driver=self._driver,

@@ -69,6 +69,11 @@ class MyPart:
         self.part: Part | None = None
         runner.register_message(PART, self._given)
 
+    @property
+    def beside(self) -> Part:
+        """What this process is in a run without a plan: one of any number."""
+        return Part(number=self._runner.worker_index, of=0)
+
     def _given(self, msg: Any, **_: Any) -> None:
         self.part = Part(**msg.data)
 

@@ -46,7 +46,7 @@ class Recorder:
         self._run = run
         self._part = part
         name = WRITER if run == 1 else f"{WRITER}-{run}"
-        if part.of > 1:
+        if part.of != 1:
             name += f"-part-{part.number + 1}"
         self._path = f"{SAMPLES}/{name}.bin"
         for folder in (JOURNAL, SAMPLES):

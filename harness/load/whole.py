@@ -53,7 +53,7 @@ def whole_run(parts: Sequence[LoadRun], raw: Callable[[LoadRun], bytes]) -> Whol
     Raises what `read_samples` does, and `TamperedJournal` for parts that do not belong together.
     """
     first = parts[0]
-    if len(parts) == first.parts == 1:
+    if len(parts) == 1 and first.parts <= 1:
         return WholeRun(first, read_samples(raw(first)))
     numbers = [part.part for part in parts]
     alike = {(part.parts, part.planned, part.workload, part.shape, part.seed) for part in parts}

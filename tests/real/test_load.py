@@ -296,6 +296,39 @@ def test_a_locust_user_is_worth_some_arrivals_a_second(platform: Platform, tmp_p
     assert {verdict.outcome for verdict in verdicts} == {Outcome.INCONCLUSIVE}
 
 
+def test_locust_workers_share_the_users_and_confuse_nothing(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """A master and two workers without a plan: each starts workflows of its own ids."""
+    settings = asked(platform, tmp_path, rate_per_s=0.0, duration_s=0.0, per_user_per_s=5.0)
+    environment = {**os.environ, **to_environment(settings), "PYTHONPATH": str(ROOT)}
+    port = str(free_ports(1)[0])
+    locust = [sys.executable, "-m", "locust", "-f", str(SAGA)]
+    shape = ["--headless", "--expect-workers", "2", "--users", "4", "--run-time", "3s"]
+    master = platform.processes.start(
+        [*locust, "--master", "--master-bind-port", port, *shape], env=environment
+    )
+    for _ in range(2):
+        platform.processes.start([*locust, "--worker", "--master-port", port], env=environment)
+    assert ended(master, 60) == 0
+    for _ in range(100):
+        if len(list(tmp_path.glob("samples/*.bin"))) == 2 and _footers(tmp_path) == 2:
+            break
+        time.sleep(0.1)  # the workers end after their master
+    journal = sealed(tmp_path)
+    (parts,) = sessions(journal.of(LoadRun))
+    assert [run.part for run in parts] == [0, 1]
+    each = [read_samples(journal.raw(run.samples, run.sha256)) for run in parts]
+    assert len({samples.origin.workflow_id_prefix for samples in each}) == 2
+    whole = whole_run(parts, lambda run: journal.raw(run.samples, run.sha256))
+    assert len(whole.samples) == sum(map(len, each)) > 10
+    assert SampleOutcome.OK in whole.samples.outcome
+
+
+def _footers(trial: Path) -> int:
+    return sum(b'"kind":"footer"' in path.read_bytes() for path in trial.glob("journal/*.jsonl"))
+
+
 def test_without_configuration_it_says_what_to_set() -> None:
     environment = {
         name: value
