@@ -56,7 +56,10 @@ def whole_run(parts: Sequence[LoadRun], raw: Callable[[LoadRun], bytes]) -> Whol
     if len(parts) == 1 and first.parts <= 1:
         return WholeRun(first, read_samples(raw(first)))
     numbers = [part.part for part in parts]
-    alike = {(part.parts, part.planned, part.workload, part.shape, part.seed) for part in parts}
+    alike = {
+        (part.parts, part.planned if part.parts else 0, part.workload, part.shape, part.seed)
+        for part in parts
+    }
     if len(alike) > 1 or len({*numbers}) < len(numbers):
         raise TamperedJournal(f"{first.samples}: its parts are not of one run")
     lost = tuple(number for number in range(first.parts) if number not in numbers)
