@@ -23,6 +23,7 @@ from harness.trial import Trial
 MOST_WEIGHED: Final = 200  # workflows of a load
 WEIGHED_WITHIN_S: Final = 60.0
 LOOKS_EVERY_S: Final = 3.0
+SETTLES_S: Final = 1.0  # what workers and exporter still exchange when the last workflow has ended
 LONG_RUN_S: Final = 300.0  # a run that may decide the other promises decides this one as well
 IDLE_S: Final = (
     75.0  # more than a poll of an idle worker lasts, which the engine answers after 60 s
@@ -67,6 +68,7 @@ async def counted_load(platform: Platform) -> AsyncIterator[None]:
     looking = asyncio.create_task(_look(platform))
     try:
         yield
+        await asyncio.sleep(SETTLES_S)
         if not platform.counts:
             raise DriveError("the counting proxy ended during the load; see logs/counting.log")
     finally:

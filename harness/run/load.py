@@ -96,7 +96,7 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         settings = _settings(request, platform, trial, arrivals, shape)
         request.progress(f"{arrivals.workload}: {_said(shape)}")
         with timed(platform, "load: all of it"):
-            async with counted_load(platform), usage_sampled(platform):
+            async with usage_sampled(platform), counted_load(platform):
                 await _generate(settings, arrivals, children)
         await weigh(platform, trial, children)
         with timed(platform, "stopping the platform"):
