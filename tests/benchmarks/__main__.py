@@ -70,7 +70,9 @@ def main() -> int:
     print(f"{'':34} {'measured':>9}     {'limit':>8}        ratio  peer")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
-        for benchmark in (starts, judging, replays, over_wire, counting, core_drive):
+        for benchmark in (
+            starts, judging, replays, over_wire, counting, generating, core_drive,
+        ):  # fmt: skip
             for row in benchmark(Path(folder)):
                 print(row.text, *([f"\n    {row.remark}"] if row.remark else []), flush=True)
                 rows.append(row)
@@ -201,6 +203,37 @@ def counting(_: Path) -> Iterator[Row]:
         peer_measured=1000 / found["direct_mb_per_s"],
         remark=f"{found['counted_mb_per_s']:.0f} MB/s in each direction at once",
     )
+
+
+def generating(_: Path) -> Iterator[Row]:
+    """What the load generator costs and adds, and what it says of a server that stalls."""
+    found = told("tests.benchmarks.generating")
+    yield Row(
+        what="generator, CPU for 1,000 starts",
+        measured=found["ours_cpu_s_per_1000"],
+        limit=1.3 * found["bare_cpu_s_per_1000"],
+        unit="s",
+        peer="bare loop, same client",
+        peer_measured=found["bare_cpu_s_per_1000"],
+    )
+    yield Row(
+        what="generator, added at p99",
+        measured=found["ours_p99_ms"] - found["bare_p99_ms"],
+        limit=1.0,
+        unit="ms",
+        peer="bare loop, same client",
+        peer_measured=found["bare_p99_ms"],
+    )
+    for name, share in (("p99_9", "p99.9"), ("p95", "p95")):
+        truth, seen = found[f"truth_{name}_ms"], found[f"seen_{name}_ms"]
+        yield Row(
+            what=f"a stall of 1 s, {share} off the truth",
+            measured=100 * abs(seen - truth) / truth,
+            limit=2.0,
+            unit="%",
+            remark=f"the server knows {truth:.1f} ms, we say {seen:.1f} ms, "
+            f"a stock Locust file {found[f'locust_{name}_ms']:.1f} ms",
+        )
 
 
 def taken_s(*argv: str) -> tuple[float, subprocess.CompletedProcess[str]]:
