@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from harness import contract
-from harness.contract.program import CONTRACT_VERSION, Node, Step, Wait
+from harness.contract.program import PROGRAM_VERSION, Node, Step, Wait
 from harness.errors import UsageError
 from harness.groups import CALM, CRASH, GROUPS, KILLED, WIRE
 from harness.journal.records import UNDECODABLE, Program
@@ -34,7 +34,7 @@ class Nodes(_Form, frozen=True, kw_only=True):
     """The program without tenant and saga id, which the drive fills in."""
 
     nodes: list[Node]
-    contract: str = CONTRACT_VERSION
+    contract: str = PROGRAM_VERSION
 
 
 class ProgramFile(_Form, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def _written_out(program: dict[str, Any]) -> dict[str, Any]:
         {**node, "program": _written_out(node["program"])} if node["kind"] == "child" else node
         for node in program["nodes"]
     ]
-    return {"contract": CONTRACT_VERSION, **program, "nodes": nodes}
+    return {"contract": PROGRAM_VERSION, **program, "nodes": nodes}
 
 
 def file_of(case: Case, **found: str) -> ProgramFile:

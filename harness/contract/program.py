@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-CONTRACT_VERSION: Final = "1.0"
+CONTRACT_VERSION: Final = "1.1"  # that the harness knows
+PROGRAM_VERSION: Final = "1.0"  # that a saga program needs
 WORKFLOW_TYPE: Final = "ReferenceSaga"
 COMPENSATION: Final = {
     ("rms", "reserve"): "release",
@@ -107,7 +108,7 @@ class SagaProgram(_Value, frozen=True, kw_only=True):
     tenant: str
     saga_id: str
     nodes: list[Node]
-    contract: str = CONTRACT_VERSION
+    contract: str = PROGRAM_VERSION
 
 
 def step(index: int, resource: str, **fields: Any) -> Step:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from harness.contract.capabilities import unknown_to
 from harness.contract.program import CONTRACT_VERSION
 from harness.counting.messages import STRETCH
 from harness.counting.messages import Addresses as CountingAddresses
@@ -285,7 +286,7 @@ class Platform:
             raise UnavailableError(
                 f"{role}: speaks contract {version}, the harness speaks {CONTRACT_VERSION}"
             )
-        self.lacks = sorted({*self.lacks, *ready.get("lacks", ())})
+        self.lacks = sorted({*self.lacks, *ready.get("lacks", ()), *unknown_to(version)})
         self.record(
             Part(
                 **now(),

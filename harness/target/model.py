@@ -56,7 +56,13 @@ Breakage: TypeAlias = Literal[
     "load",
 ]
 Capability: TypeAlias = Literal[
-    "children", "continue_as_new", "updates", "versioning", "several_tenants", "heartbeat"
+    "children",
+    "continue_as_new",
+    "updates",
+    "versioning",
+    "several_tenants",
+    "heartbeat",
+    "noop",
 ]
 
 

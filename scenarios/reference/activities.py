@@ -13,6 +13,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from scenarios.reference.call import Call, IdempotencyKey, headers, idempotency_key
+from scenarios.reference.noop import ACTIVITY_TYPE as NOOP
 from scenarios.reference.pdp import Authorize, Decision, Ruling, authorize
 from scenarios.reference.program import COMPENSATION
 from scenarios.reference.services import CallService, ServiceFailed, call_service
@@ -46,6 +47,8 @@ class Outside:
 
 Perform = Callable[[Outside, Call], Awaitable[dict[str, Any]]]
 """What one attempt does; its answer is the activity's result."""
+Noop = Callable[[], Awaitable[None]]
+"""What one attempt of a no-op activity does: nothing."""
 
 
 async def perform(outside: Outside, call: Call) -> dict[str, Any]:
@@ -92,6 +95,21 @@ def failure(type_: str, reason: str) -> ApplicationError:
 def build(outside: Outside, perform: Perform = perform) -> Sequence[Callable[..., Any]]:
     """The activities, one function for each type."""
     return [_activity(name, outside, perform) for name in ACTIVITY_TYPES]
+
+
+async def nothing() -> None:
+    """No effect, so nobody is asked (contract §10)."""
+
+
+def build_noop(noop: Noop = nothing) -> Callable[..., Any]:
+    """The activity that does nothing."""
+
+    @activity.defn(name=NOOP)
+    async def run(argument: Any = None) -> dict[str, Any]:
+        await noop()
+        return {}
+
+    return run
 
 
 def _activity(name: str, outside: Outside, perform: Perform) -> Callable[..., Any]:

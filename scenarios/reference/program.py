@@ -16,6 +16,8 @@ COMPENSATION: Final = {
     ("bss", "charge"): "refund",
 }
 MAX_NODES: Final = 10_000
+MAX_NOOPS: Final = 1000
+HOW: Final = ("ordinary", "local", "eager")
 MAX_MS: Final = 100 * 366 * 86_400_000
 _LARGEST_INTEGER: Final = 2**53 - 1
 
@@ -125,6 +127,30 @@ class Program:
     progress: Progress
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noops:
+    """How many no-op activities, and how they are run (contract §10)."""
+
+    tenant: str
+    saga_id: str
+    count: int
+    how: str
+
+
+def parse_noops(value: object) -> Noops:
+    """The argument of `ReferenceNoop`; raises `Misfit`."""
+    fields = _of_contract(value, "noops")
+    how = _text(fields, "how", "noops")
+    if how not in HOW:
+        raise Misfit(f"noops.how: {how!r} is none of {', '.join(HOW)}")
+    return Noops(
+        tenant=_identity(fields, "tenant", "noops"),
+        saga_id=_identity(fields, "saga_id", "noops"),
+        count=_integer(fields, "count", "noops", 1, MAX_NOOPS),
+        how=how,
+    )
+
+
 def parse(value: object) -> Program:
     """The program in a decoded argument; raises `Misfit`."""
     try:
@@ -134,11 +160,7 @@ def parse(value: object) -> Program:
 
 
 def _program(value: object, where: str) -> Program:
-    fields = _object(value, where)
-    contract = _text(fields, "contract", where)
-    minor = contract.removeprefix("1.")
-    if minor == contract or not (minor.isascii() and minor.isdecimal()):
-        raise Misfit(f"{where}.contract: {contract!r} is not a version 1 contract")
+    fields = _of_contract(value, where)
     listed = _array(fields, "nodes", where)
     if len(listed) > MAX_NODES:
         raise Misfit(f"{where}.nodes: more than {MAX_NODES}")
@@ -152,6 +174,16 @@ def _program(value: object, where: str) -> Program:
         nodes=nodes,
         progress=progress,
     )
+
+
+def _of_contract(value: object, where: str) -> dict[str, Any]:
+    """The members of an object that names a version 1 contract."""
+    fields = _object(value, where)
+    contract = _text(fields, "contract", where)
+    minor = contract.removeprefix("1.")
+    if minor == contract or not (minor.isascii() and minor.isdecimal()):
+        raise Misfit(f"{where}.contract: {contract!r} is not a version 1 contract")
+    return fields
 
 
 def _node(value: object, where: str) -> Node:

@@ -6,7 +6,7 @@ A mutant is the same process with one part replaced:
         main(Parts(authorize=believes_anything))
 
 `Parts` lists what can be replaced; the signatures are `Authorize`, `CallService`,
-`IdempotencyKey` and `Perform`, and `ReferenceSaga` says how its subclasses look.
+`IdempotencyKey`, `Perform` and `Noop`, and `ReferenceSaga` says how its subclasses look.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from scenarios.reference import activities
-from scenarios.reference.activities import Outside, Perform
+from scenarios.reference.activities import Noop, Outside, Perform
 from scenarios.reference.answer import new_session
 from scenarios.reference.call import IdempotencyKey, idempotency_key
+from scenarios.reference.eager import EagerWhereAsked
+from scenarios.reference.noop import ReferenceNoop
 from scenarios.reference.pdp import Authorize, authorize
 from scenarios.reference.process import run, say_ready, unless_stopped
 from scenarios.reference.services import CallService, call_service
@@ -47,7 +49,7 @@ from scenarios.reference.settings import Engine, Environment, Tenant
 from scenarios.reference.versioned import ReferenceVersioned
 from scenarios.reference.workflow import ReferenceSaga
 
-CONTRACT_VERSION: Final = "1.0"
+CONTRACT_VERSION: Final = "1.1"
 GRACE: Final = timedelta(seconds=5)
 POLLED_EVERY_S: Final = 0.02
 NEW_RUNS: Final = 0.5  # of the polls for workflow tasks; one in five is too few for many starts
@@ -113,6 +115,7 @@ class Parts:
     call_service: CallService = call_service
     idempotency_key: IdempotencyKey = idempotency_key
     perform: Perform = activities.perform
+    noop: Noop = activities.nothing
     activities: Callable[[Outside, Perform], Sequence[Callable[..., Any]]] = activities.build
     runner: Callable[[], WorkflowRunner] = field(default=SandboxedWorkflowRunner)
     deployment: Callable[[str, str], WorkerDeploymentConfig | None] = pinned
@@ -130,7 +133,10 @@ async def serve(settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
     if clients is None:
         return
     async with new_session() as http:
-        implementations = parts.activities(_outside(settings, parts, http), parts.perform)
+        implementations = [
+            *parts.activities(_outside(settings, parts, http), parts.perform),
+            activities.build_noop(parts.noop),
+        ]
         workers = [
             _worker(settings, parts, tenant, client, implementations)
             for tenant, client in zip(settings.tenants, clients, strict=True)
@@ -171,7 +177,7 @@ def _worker(
     return Worker(
         client,
         task_queue=tenant.task_queue,
-        workflows=[parts.workflow, ReferenceVersioned],
+        workflows=[parts.workflow, ReferenceVersioned, ReferenceNoop],
         activities=implementations,
         workflow_runner=parts.runner(),
         max_cached_workflows=settings.cached_workflows,
@@ -182,6 +188,7 @@ def _worker(
         nonsticky_to_sticky_poll_ratio=NEW_RUNS,
         # each activity goes through the task queue, as the platform's load figures assume
         disable_eager_activity_execution=True,
+        interceptors=[EagerWhereAsked()],
         # the SDK would otherwise hold beats back for 0.8 of the timeout
         max_heartbeat_throttle_interval=timedelta(milliseconds=250),
         # what a run waits after its worker was killed; the SDK's default is 10 s

@@ -96,7 +96,7 @@ class ReferenceSaga:
     async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
         """The argument is taken undecoded, so that a misfit ends the run and not the task."""
         try:
-            self.argument = _decode(raw)
+            self.argument = decode(raw)
             self.program = parse(self.argument)
         except Misfit as error:
             self.phase = "failed"
@@ -123,7 +123,7 @@ class ReferenceSaga:
     def deliver(self, raw: RawValue = NOTHING) -> None:
         """A signal id counts once; what is no signal of the contract is ignored."""
         try:
-            fields = _decode(raw)
+            fields = decode(raw)
         except Misfit:
             return
         name, signal_id = fields.get("name"), fields.get("id")
@@ -145,11 +145,11 @@ class ReferenceSaga:
     @workflow.update(name="annotate")
     def annotate(self, raw: RawValue = NOTHING) -> dict[str, Any]:
         """Accept a note."""
-        return {"id": _decode(raw)["id"], "accepted": True}
+        return {"id": decode(raw)["id"], "accepted": True}
 
     @annotate.validator
     def _validate_annotate(self, raw: RawValue = NOTHING) -> None:
-        fields = _decode(raw)
+        fields = decode(raw)
         if not isinstance(fields.get("id"), str):
             raise Misfit("annotate.id: not a string")
         if not isinstance(fields.get("text"), str) or not fields["text"]:
@@ -396,7 +396,7 @@ def _attempt(error: ActivityError) -> int:
     return told if isinstance(told, int) else 1
 
 
-def _decode(raw: RawValue) -> dict[str, Any]:
+def decode(raw: RawValue) -> dict[str, Any]:
     """The JSON object in a payload; raises `Misfit`."""
     try:
         value = workflow.payload_converter().from_payload(raw.payload)

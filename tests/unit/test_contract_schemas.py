@@ -18,6 +18,7 @@ from harness.checks.audit.schemas import misfits
 from harness.contract import program as written
 from harness.contract.event_schemas import FOLDER as EVENT_SCHEMAS
 from harness.contract.event_schemas import SCHEME, catalogue, older
+from harness.contract.noop import noops
 from harness.contract.transitions import TYPES
 from scenarios.reference import program as read
 
@@ -55,6 +56,31 @@ def test_the_program_in_the_document_fits() -> None:
     PROGRAM.validate(program)
     assert len(read.parse(program).nodes) == len(program["nodes"])
     assert written.to_json(written.from_json(program)) == program
+
+
+def test_the_noops_in_the_document_fit() -> None:
+    [argument] = [block for block in blocks() if "count" in block]
+    assert fits("noop", argument)
+    assert argument == noops("alpha", "n-0001", 5, "ordinary")
+    assert set(SCHEMAS["noop"]["properties"]["how"]["enum"]) == {*read.HOW}
+    assert SCHEMAS["noop"]["properties"]["count"]["maximum"] == read.MAX_NOOPS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"contract": "2.0"}, {"contract": 1}, {"tenant": ""}, {"tenant": "a b"}, {"saga_id": None},
+        {"count": 0}, {"count": 1001}, {"count": "5"}, {"count": True}, {"how": "fast"}, {"how": 1},
+        {"count": 5.0}, {"more": 1}, {},
+    ],
+)  # fmt: skip
+def test_the_worker_takes_the_noops_that_fit(change: dict[str, Any]) -> None:
+    argument = {**noops("alpha", "n-0001", 5, "local"), **change}
+    try:
+        taken = read.parse_noops(argument).count == 5
+    except read.Misfit:
+        taken = False
+    assert taken == fits("noop", argument)
 
 
 def test_the_authorization_request_in_the_document_fits() -> None:

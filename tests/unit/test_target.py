@@ -328,7 +328,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
         worker("external: true\nlacks: [update]\n"),
         [
             "line 8: worker.lacks[0]: not a valid choice; did you mean updates? choices: children, "
-            "continue_as_new, heartbeat, several_tenants, updates, versioning"
+            "continue_as_new, heartbeat, noop, several_tenants, updates, versioning"
         ],
     ),
     "time out of range": (
