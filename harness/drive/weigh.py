@@ -2,7 +2,11 @@
 
 Reads an `Ask` from the file named as its argument, and the load's samples in the trial; takes
 evenly drawn workflows that were acknowledged, and writes one `Stored` record for each of their runs
-(what carries a workflow on, and its children, included) into a segment of its own.
+(what carries a workflow on, and its children, included) into a segment of its own, after a gauge
+that says how many workflows were drawn.
+
+What a history says of when each activity was scheduled, started and closed is recorded beside it
+(`executed.py`). Of each operation of the load the same share of the workflows is drawn.
 
 Two figures of each run are recorded. `DescribeWorkflowExecution` tells the engine's own count of
 the bytes that it stores, which also decides when the engine ends a run; it takes one small call.
@@ -33,10 +37,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from harness.drive.connect import one_client
+from harness.drive.executed import activities
 from harness.drive.plan import EnginePlan, TenantPlan
 from harness.errors import EvidenceError, HarnessError
 from harness.journal.manifest import JOURNAL
-from harness.journal.records import LoadRun, Stored, now
+from harness.journal.records import DRAWN, Executed, Gauge, LoadRun, Stored, now
 from harness.journal.write import SegmentWriter
 from harness.load.samples import Samples
 from harness.load.whole import sessions, whole_run
@@ -61,10 +66,11 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Root(NamedTuple):
-    """A workflow that the load started."""
+    """A workflow that the load started, by the operation of this name."""
 
     tenant: str
     workflow_id: str
+    operation: str = ""
 
 
 class Run(NamedTuple):
@@ -90,6 +96,7 @@ def main() -> None:
 async def _weigh(ask: Ask) -> None:
     chosen = list(drawn(_started(Path(ask.trial)), ask.most))
     with SegmentWriter(Path(ask.trial) / JOURNAL, SEGMENT, ask.trial_id) as segment:
+        segment.write(Gauge(**now(), name=DRAWN, value=len(chosen)))
         if not chosen:
             return
         namespaces = {tenant.name: tenant.namespace for tenant in ask.tenants}
@@ -127,17 +134,27 @@ def _acknowledged(samples: Samples) -> Iterator[Root]:
     rows = sorted(range(len(samples)), key=lambda row: samples.intended_ns[row])
     for row in rows:
         if samples.answered_ns[row]:
-            tenant = samples.origin.tenants[samples.tenant[row]]
-            yield Root(tenant, samples.origin.workflow_id(samples.index[row]))
+            yield Root(
+                samples.origin.tenants[samples.tenant[row]],
+                samples.origin.workflow_id(samples.index[row]),
+                samples.origin.operations[samples.operation[row]],
+            )
 
 
 def drawn(roots: Sequence[Root], most: int) -> Iterator[Root]:
-    """At most `most` of them, evenly from the first to the last."""
-    count = min(most, len(roots))
-    return (roots[number * len(roots) // count] for number in range(count))
+    """At most `most` of them, and of each operation the same share, evenly from first to last.
+
+    Operations take turns, so an even step through all of them might meet one of them only.
+    """
+    for name in sorted({root.operation for root in roots}):
+        alike = [root for root in roots if root.operation == name]
+        count = min(len(alike), most * len(alike) // len(roots))
+        yield from (alike[number * len(alike) // count] for number in range(count))
 
 
-async def _runs(client: Client, root: Root, namespaces: dict[str, str]) -> AsyncIterator[Stored]:
+async def _runs(
+    client: Client, root: Root, namespaces: dict[str, str]
+) -> AsyncIterator[Stored | Executed]:
     """What is kept of a workflow: its first run, what carries it on, and children of any."""
     tenants = {namespace: tenant for tenant, namespace in namespaces.items()}
     latest = Run(namespaces[root.tenant], root.workflow_id)
@@ -152,6 +169,16 @@ async def _runs(client: Client, root: Root, namespaces: dict[str, str]) -> Async
         todo += followers(run, events)
         tenant = tenants.get(run.namespace, root.tenant)
         yield await _stored(client, root, tenant, run, events)
+        for activity in activities(events):
+            yield Executed(
+                **now(),
+                tenant=tenant,
+                root=root.workflow_id,
+                operation=root.operation,
+                workflow_id=run.workflow_id,
+                run_id=run.run_id,
+                **activity._asdict(),
+            )
 
 
 async def _first_run(client: Client, latest: Run) -> str:

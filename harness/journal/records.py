@@ -529,6 +529,36 @@ class Stored(Record, frozen=True, kw_only=True, tag="stored"):
     activities: int
 
 
+DRAWN = "weigh.drawn"  # gauge: workflows of a load whose histories are to be read
+
+
+class Executed(Record, frozen=True, kw_only=True, tag="executed"):
+    """An activity of a run that a load started, by the times of its history's events.
+
+    All times but the record's own are of the engine's wall clock, in ns; 0: there is no such event.
+    `root` is the id of the workflow that was started, by the load's `operation`; `run_started_ns`
+    is of the activity's own run. `ended` is completed, failed, timed_out, canceled, or empty for an
+    activity that has not ended; `started_ns` and `attempt` are of the last attempt.
+
+    A `local` activity leaves a marker only, written when its workflow task ends: then `type` is the
+    marker's name, `scheduled_ns` the start of that workflow task and `closed_ns` the marker's time.
+    """
+
+    tenant: str
+    root: str
+    operation: str
+    workflow_id: str
+    run_id: str
+    run_started_ns: int
+    type: str
+    local: bool = False
+    attempt: int = 0
+    scheduled_ns: int
+    started_ns: int = 0
+    closed_ns: int = 0
+    ended: str = ""
+
+
 class Timing(Record, frozen=True, kw_only=True, tag="timing"):
     """Where the time of the trial went."""
 
@@ -559,6 +589,7 @@ AnyRecord = (
     | LoadRun
     | Traffic
     | Stored
+    | Executed
     | Timing
 )
 KINDS: tuple[type[Record], ...] = (
@@ -584,6 +615,7 @@ KINDS: tuple[type[Record], ...] = (
     LoadRun,
     Traffic,
     Stored,
+    Executed,
     Timing,
 )
 

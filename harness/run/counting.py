@@ -20,7 +20,7 @@ from harness.run.conduct import timed
 from harness.run.prepare import engine_plan, tenant_plans
 from harness.trial import Trial
 
-MOST_WEIGHED: Final = 200  # workflows of a load
+MOST_WEIGHED: Final = 1000  # workflows of a load
 WEIGHED_WITHIN_S: Final = 60.0
 LOOKS_EVERY_S: Final = 3.0
 SETTLES_S: Final = 1.0  # what workers and exporter still exchange when the last workflow has ended

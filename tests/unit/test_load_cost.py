@@ -102,6 +102,14 @@ def test_workflows_are_drawn_evenly_from_first_to_last() -> None:
     assert list(drawn([], 5)) == []
 
 
+def test_each_operation_is_drawn_from_although_they_take_turns() -> None:
+    roots = [Root("alpha", f"w-{n}", ("noop", "noop-local")[n % 2]) for n in range(1000)]
+    chosen = list(drawn(roots, 10))
+    assert [root.operation for root in chosen] == ["noop"] * 5 + ["noop-local"] * 5
+    assert [root.workflow_id for root in chosen[5:]] == ["w-1", "w-201", "w-401", "w-601", "w-801"]
+    assert sorted(drawn(roots, 1000)) == sorted(roots)
+
+
 def test_a_history_leads_to_what_carries_it_on_and_to_children() -> None:
     run = Run("alpha", "w", "r1")
     events = [
