@@ -38,7 +38,16 @@ TABLE: Final[tuple[Check, ...]] = (
 )
 CHECKED: Final = frozenset(check.id for check in TABLE)
 # Which assertions a profile asks; what is in none of those asked is out of profile.
-LOAD: Final = ("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1", "CAP-3", "CAP-5", "CAP-7")
+LOAD: Final = (
+    "SLO-START-1",
+    "SLO-ACT-1",
+    "SLO-VIS-1",
+    "SLO-AVL-1",
+    "SLO-REL-1",
+    "CAP-3",
+    "CAP-5",
+    "CAP-7",
+)
 CHAOS: Final = ("DUR-2",)
 PROFILES: Final = {
     "core": tuple(check.id for check in TABLE if check.id not in {*LOAD, *CHAOS}),

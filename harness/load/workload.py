@@ -11,10 +11,12 @@ from harness.contract.program import WORKFLOW_TYPE
 from harness.errors import UsageError
 from harness.load.plan import MOST_WEIGHT
 
+NOOP: Final = "noop"  # the workload that needs the capability of this name
 _SAGAS: Final = ("SLO-START-1", "SLO-REL-1", "CAP-3", "CAP-5", "CAP-7")
 WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "saga": _SAGAS,
     "start": ("SLO-START-1",),
+    NOOP: ("SLO-START-1", "SLO-ACT-1"),
     "messages": (),
     "visibility": ("SLO-VIS-1",),
     "probe": (*_SAGAS, "SLO-AVL-1"),

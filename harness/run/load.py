@@ -13,7 +13,7 @@ from harness.load.run import SAYS, deadline_s, locust_command, starts_within_s
 from harness.load.settings import MOST_VOLUME, Security, Settings, Tenant
 from harness.load.shape_text import shape_of
 from harness.load.shapes import AnyShape
-from harness.load.workload import WORKLOADS
+from harness.load.workload import NOOP, WORKLOADS
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
@@ -92,6 +92,11 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
             if arrivals.counted:
                 await platform.start_counting()
             await start_parts(platform, ["calm"])
+        if arrivals.workload == NOOP and NOOP in platform.lacks:
+            raise UsageError(
+                "the worker lacks the capability noop, which workload noop needs; give another "
+                "--workload, or let the worker serve what the contract says in §10"
+            )
         await count_idle(platform, alone_s)
         settings = _settings(request, platform, trial, arrivals, shape)
         request.progress(f"{arrivals.workload}: {_said(shape)}")

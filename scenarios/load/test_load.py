@@ -8,7 +8,16 @@ from harness.scenario import Suite
 
 SUITE = Suite(
     name="load",
-    feeds=("SLO-START-1", "SLO-VIS-1", "SLO-AVL-1", "SLO-REL-1", "CAP-3", "CAP-5", "CAP-7"),
+    feeds=(
+        "SLO-START-1",
+        "SLO-VIS-1",
+        "SLO-AVL-1",
+        "SLO-REL-1",
+        "CAP-3",
+        "CAP-5",
+        "CAP-7",
+        "SLO-ACT-1",
+    ),
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from typing import Any, Final
 import aiohttp
 from temporalio.exceptions import ApplicationError
 
-from scenarios.reference.activities import Outside, Perform, perform, require_allowed
+from scenarios.reference.activities import Noop, Outside, Perform, perform, require_allowed
 from scenarios.reference.call import Call, headers, idempotency_key
 from scenarios.reference.services import ServiceFailed, call_service
 
@@ -156,6 +158,20 @@ def keeping_record(size_bytes: int) -> Perform:
 # --- work -----------------------------------------------------------------------------------------
 
 SPINS_S: Final = 0.08
+
+
+LINGERS_S: Final = 1.0
+
+
+def lingering(one_in: int = 1) -> Noop:
+    """Takes its time for a no-op activity, or for one in so many."""
+    count = itertools.count(1)
+
+    async def noop() -> None:
+        if next(count) % one_in == 0:
+            await asyncio.sleep(LINGERS_S)
+
+    return noop
 
 
 async def spinning(outside: Outside, call: Call) -> dict[str, Any]:

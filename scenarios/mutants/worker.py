@@ -153,6 +153,8 @@ PARTS: Final[Mapping[str, Parts]] = {
     "spins": Parts(perform=attempts.spinning),
     "asks-without-pause": Parts(activities=links.asking_without_pause),
     "beats-its-record": Parts(perform=links.beating_its_record),
+    "noop-slow": Parts(noop=attempts.lingering()),
+    "noop-slow-tail": Parts(noop=attempts.lingering(one_in=10)),
     # equivalents
     "other-habits": Parts(
         authorize=equivalents.other_habits_authorize,

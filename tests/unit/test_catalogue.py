@@ -75,6 +75,7 @@ CHECKED = {
     "IMP": (3, 4),
     "MIT": (4,),
     "SLO-START": (1,),
+    "SLO-ACT": (1,),
     "SLO-REL": (1,),
     "SLO-VIS": (1,),
     "SLO-AVL": (1,),

@@ -31,6 +31,23 @@ def _throttled(name: str, mix: str, engine: dict[str, Any]) -> Mutant:
     )
 
 
+def _noop(name: str, defect: str) -> Mutant:
+    """No-op activities, under a limit that two other mutants beside it do not break."""
+    return Mutant(
+        name=name,
+        expected=("SLO-ACT-1",),
+        defect=defect,
+        breakage=broken_worker(name),
+        parameters={**_ROOM, "activity_p95_limit_ms": 500},
+        arm="load",
+        profile="load",
+        options=(
+            *("--workload", "noop", "--mix", "noop=1"),
+            *("--rate", "10", "--duration", "10", "--idle", "0"),
+        ),
+    )
+
+
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="first-task-slow",
@@ -55,6 +72,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     _throttled("reads", "describe=1,query=1", {"frontend.namespaceRPS": 10}),
     _throttled("histories", "history=1", {"frontend.namespaceRPS": 10}),
     _throttled("lists", "list=1,count=1", {"frontend.namespaceRPS.visibility": 3}),
+    _noop("noop-slow", "The worker takes 1 s longer for each activity than it needs."),
+    _noop("noop-slow-tail", "The worker takes 1 s longer for one activity in ten."),
     Mutant(
         name="one-in-five-probes-lost",
         expected=("SLO-AVL-1",),
