@@ -12,9 +12,10 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError
 
+from scenarios.reference.workflow import NOTHING, SCHEDULE_TO_CLOSE, decode
+
 with workflow.unsafe.imports_passed_through():
     from scenarios.reference.program import Misfit, Noops, parse_noops
-    from scenarios.reference.workflow import NOTHING, SCHEDULE_TO_CLOSE, decode
 
 WORKFLOW_TYPE: Final = "ReferenceNoop"
 ACTIVITY_TYPE: Final = "noop"
