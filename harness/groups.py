@@ -18,7 +18,8 @@ class Group:
     serve the first tenant alone; one with the `next_build` is the version that comes after.
     The worker of a `killed` one dies once, when all that its cases want held is held, at the latest
     `gather_s` after the first, and is started again. The worker of one that `skips_time` is started
-    when an act asks for it, on a server of its own whose clock jumps to the next timer.
+    when an act asks for it, on a server of its own whose clock jumps to the next timer. One that is
+    `only` for a tenant serves the tenant of that number, counted from 1 (0: all).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Group:
     killed: bool = False
     gather_s: float = 4.0
     skips_time: bool = False
+    only: int = 0
 
 
 UNRESOLVED: Final = "http://pdp.invalid"  # a name that by its standard nobody has (RFC 2606)
@@ -42,6 +44,8 @@ WIRE: Final = "wire"
 OLD_VERSION: Final = "rollout-old"
 NEW_VERSION: Final = "rollout-new"
 SLEEPING: Final = "sleeping"
+VICTIM: Final = "victim"
+FLOODING: Final = "flooding"
 
 GROUPS: Final[dict[str, Group]] = {
     group.name: group
@@ -67,6 +71,9 @@ GROUPS: Final[dict[str, Group]] = {
         Group(name=OLD_VERSION, queue="rollout", rollout=True),
         Group(name=NEW_VERSION, queue="rollout", rollout=True, next_build=True),
         Group(name=SLEEPING, skips_time=True),
+        # tenants against each other: a worker process for each, as tenants who are kept apart have
+        Group(name=VICTIM, only=1),
+        Group(name=FLOODING, only=2),
     )
 }
 KILLED: Final = tuple(name for name, group in GROUPS.items() if group.killed)

@@ -47,6 +47,8 @@ LOAD: Final = (
     "CAP-3",
     "CAP-5",
     "CAP-7",
+    "INV-ISO-14",
+    "THR-D",
 )
 CHAOS: Final = ("DUR-2",)
 PROFILES: Final = {

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from harness import __version__
 from harness.errors import UsageError
+from harness.load.blocks import FLOODS, USUAL
 from harness.load.workload import WORKLOADS
 
 ABOUT = """\
@@ -233,10 +234,14 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
           burst:rate=50,every=20,for=2   50 a second in the last 2 of every 20 seconds, R (may be
                                          0) in all others, for S seconds
 
+        The workload neighbours has one tenant work as ever, and another flood in every second of
+        as many blocks; see --flood.
+
         What follows may be left out, or given if it agrees. A target's max_rate_per_s bounds the
         greatest rate of the shape.""",
     )
     _arrivals(parser)
+    _noise(parser)
     parser.add_argument(
         "--idle",
         type=float,
@@ -250,6 +255,27 @@ def _load(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="reach the engine directly, and count no bytes (CAP-5 is then left open)",
     )
     _running(parser)
+
+
+def _noise(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--flood",
+        metavar="KIND,...",
+        help=f"with --workload neighbours: what the second tenant floods with, in turn: "
+        f"{', '.join(FLOODS)} (default: {', '.join(USUAL)})",
+    )
+    parser.add_argument(
+        "--flood-rate",
+        type=float,
+        metavar="R",
+        help="its calls per second in every second block (default: ten times --rate)",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        metavar="N",
+        help="of a noisy and a quiet block, into which the duration is divided (default: 8)",
+    )
 
 
 def _arrivals(parser: argparse._ActionsContainer) -> None:

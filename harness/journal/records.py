@@ -484,6 +484,37 @@ class LoadRun(Record, frozen=True, kw_only=True, tag="load"):
     parts: int = 1
 
 
+class Flood(Record, frozen=True, kw_only=True, tag="flood"):
+    """What one tenant flooded the platform with, while another one was measured.
+
+    `samples` is a file below the trial's folder with a row for each of the `planned` calls, which
+    a process of its own sent at `rate_per_s` in the noisy blocks. `payload_bytes` is how large the
+    large payloads were.
+    """
+
+    tenant: str
+    rate_per_s: float
+    payload_bytes: int
+    planned: int
+    samples: str
+    rows: int
+    sha256: str
+
+
+class Block(Record, frozen=True, kw_only=True, tag="block"):
+    """A stretch of a load, from `begin_ns` to `end_ns` of the monotonic clock.
+
+    In a `noisy` one another tenant floods, by the kind of call that `flood` names; the quiet one of
+    the same `pair` is beside it, and as long.
+    """
+
+    pair: int
+    noisy: bool
+    flood: str
+    begin_ns: int
+    end_ns: int
+
+
 IDLE = "idle"  # a stretch in which all parts run, and nothing is asked of them
 BYPASSING = "traffic.bypassing"  # gauge: processes of ours that call the engine past the proxy
 WORKER_CPU_S = "worker.cpu_s"  # gauge: CPU time of all workers' processes since they began
@@ -587,6 +618,8 @@ AnyRecord = (
     | SourceScan
     | Gauge
     | LoadRun
+    | Flood
+    | Block
     | Traffic
     | Stored
     | Executed
@@ -613,6 +646,8 @@ KINDS: tuple[type[Record], ...] = (
     SourceScan,
     Gauge,
     LoadRun,
+    Flood,
+    Block,
     Traffic,
     Stored,
     Executed,

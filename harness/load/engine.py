@@ -209,6 +209,11 @@ class Engine:
         """How many arrivals were sent and have not ended: the backlog as the generator sees it."""
         return len(self._open)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopped
+
     def stop(self) -> None:
         """No further arrivals; what is in flight gets `GRACE_S` to end. From any thread."""
         self._stopped = True

@@ -45,11 +45,7 @@ def locust_command(
     be empty or too large.
     """
     settings.plan()
-    inherited = {
-        name: value
-        for name, value in (os.environ if environment is None else environment).items()
-        if not name.startswith(("LOCUST_", *_OURS))
-    }
+    inherited = _inherited(os.environ if environment is None else environment)
     command = [
         python,
         "-m",
@@ -70,6 +66,20 @@ def locust_command(
         command += ["--processes", str(processes), "--master-bind-port", port]
         command += ["--master-port", port, "--master-bind-host", "127.0.0.1"]
     return command, inherited | to_environment(settings)
+
+
+def flood_command(settings: Settings, more: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The argument list and the whole environment of the flooding process."""
+    environment = _inherited(os.environ) | to_environment(settings) | dict(more)
+    return [sys.executable, "-m", "scenarios.load.flood"], environment
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(("LOCUST_", *_OURS))
+    }
 
 
 def starts_within_s(settings: Settings) -> float:

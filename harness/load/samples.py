@@ -23,11 +23,16 @@ import sys
 from array import array
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 from harness.errors import TamperedJournal, TruncatedJournal, UnknownJournalVersion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Column = NDArray[Any]
 
 MAGIC: Final = b"HSAMPLE\n"
 VERSION: Final = 2
@@ -145,7 +150,12 @@ class Samples:
         chosen = [number for number, names in enumerate(both) if {*names} & {*choice}]
         if len(chosen) == len(self.origin.kinds):
             return self
-        mask = numpy.isin(numpy.frombuffer(self.operation, dtype=numpy.uint8), chosen)
+        return self.where(numpy.isin(numpy.frombuffer(self.operation, dtype=numpy.uint8), chosen))
+
+    def where(self, mask: Column) -> Samples:
+        """The rows of a mask, in their order."""
+        import numpy
+
         columns = {}
         for name, code in COLUMNS:
             values = numpy.frombuffer(getattr(self, name), dtype=numpy.dtype(code))

@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.load.plan import MOST_WEIGHT
 
 NOOP: Final = "noop"  # the workload that needs the capability of this name
+NEIGHBOURS: Final = "neighbours"  # one tenant's normal work, while another floods
 _SAGAS: Final = ("SLO-START-1", "SLO-REL-1", "CAP-3", "CAP-5", "CAP-7")
 WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "saga": _SAGAS,
@@ -21,6 +22,7 @@ WORKLOADS: Final[Mapping[str, tuple[str, ...]]] = {
     "visibility": ("SLO-VIS-1",),
     "probe": (*_SAGAS, "SLO-AVL-1"),
     "mix": ("SLO-START-1", "SLO-REL-1", "CAP-3", "SLO-VIS-1", "SLO-AVL-1"),
+    NEIGHBOURS: ("INV-ISO-14", "THR-D"),
 }
 """The Locust files in scenarios/load/, and the assertions that each can show."""
 Argument = Callable[[str, str], dict[str, Any]]

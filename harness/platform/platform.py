@@ -304,6 +304,8 @@ class Platform:
         assert self.doubles is not None
         version = self.version_of(group)
         served = self.target.tenants[: 1 if GROUPS[group].rollout else None]
+        if number := GROUPS[group].only:
+            served = self.target.tenants[number - 1 : number]
         engine = self.engine_for(group)
         plain = GROUPS[group].skips_time  # it knows neither TLS nor tokens
         return {

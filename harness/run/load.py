@@ -13,7 +13,7 @@ from harness.load.run import SAYS, deadline_s, locust_command, starts_within_s
 from harness.load.settings import MOST_VOLUME, Security, Settings, Tenant
 from harness.load.shape_text import shape_of
 from harness.load.shapes import AnyShape
-from harness.load.workload import NOOP, WORKLOADS
+from harness.load.workload import NEIGHBOURS, NOOP, WORKLOADS
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
@@ -76,6 +76,8 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         raise UsageError(
             f"no workload is called {arrivals.workload!r}; there are {', '.join(WORKLOADS)}"
         )
+    if arrivals.workload == NEIGHBOURS:
+        raise UsageError(f"workload {NEIGHBOURS} is run by `harness load` alone")
     if not 1 <= arrivals.processes <= MOST_PROCESSES:
         raise UsageError(f"--processes {arrivals.processes}: give 1 to {MOST_PROCESSES}")
     if not 0 <= arrivals.volume <= MOST_VOLUME:
@@ -98,7 +100,7 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
                 "--workload, or let the worker serve what the contract says in §10"
             )
         await count_idle(platform, alone_s)
-        settings = _settings(request, platform, trial, arrivals, shape)
+        settings = settings_of(request, platform, trial, arrivals, shape)
         request.progress(f"{arrivals.workload}: {_said(shape)}")
         with timed(platform, "load: all of it"):
             async with usage_sampled(platform), counted_load(platform):
@@ -111,9 +113,16 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
     return conduct(request, arm)
 
 
-def _settings(
-    request: Request, platform: Platform, trial: Trial, arrivals: Arrivals, shape: AnyShape
+def settings_of(
+    request: Request,
+    platform: Platform,
+    trial: Trial,
+    arrivals: Arrivals,
+    shape: AnyShape,
+    groups: Mapping[str, str] | None = None,
 ) -> Settings:
+    """What the generator is told. `groups` are those of the workers of the only tenants that it
+    speaks for, by tenant; without, it speaks for all of them, to one group of workers."""
     engine = request.target.engine
     tls = engine.tls or Tls()
     return Settings(
@@ -122,9 +131,10 @@ def _settings(
             Tenant(
                 tenant=t.name,
                 namespace=t.namespace,
-                task_queue=platform.queue(t.task_queue, "calm"),
+                task_queue=platform.queue(t.task_queue, (groups or {}).get(t.name, "calm")),
             )
             for t in request.target.tenants
+            if groups is None or t.name in groups
         ),
         security=Security(
             ca=tls.ca or "",
@@ -152,7 +162,15 @@ def _said(shape: AnyShape) -> str:
 
 
 async def _generate(settings: Settings, arrivals: Arrivals, children: Children) -> None:
-    """Start the generator and wait for its end, which it promises by its deadline."""
+    """Start the generator and wait for its end."""
+    generator, _ = await start_generator(settings, arrivals, children)
+    await end_of(generator, settings)
+
+
+async def start_generator(
+    settings: Settings, arrivals: Arrivals, children: Children
+) -> tuple[Child, str]:
+    """The generator once it is ready, and what it says then."""
     command, environment = locust_command(
         settings,
         locust_file=LOCUST_FILES / f"{arrivals.workload}.py",
@@ -160,12 +178,19 @@ async def _generate(settings: Settings, arrivals: Arrivals, children: Children) 
     )
     generator = await children.start("load", command, env=environment, whole_env=True)
     try:
-        await generator.ready(starts_within_s(settings), "the load generator could not begin")
+        told = await generator.ready(
+            starts_within_s(settings), "the load generator could not begin"
+        )
     except UnavailableError as error:
-        told = _complaint(generator) or str(error)
+        said = complaint(generator) or str(error)
         if await generator.wait(1) == UsageError.exit_code:
-            raise UsageError(told) from None
-        raise UnavailableError(told) from None
+            raise UsageError(said) from None
+        raise UnavailableError(said) from None
+    return generator, told
+
+
+async def end_of(generator: Child, settings: Settings) -> None:
+    """Wait for the end of the generator, which it promises by its deadline."""
     try:
         code = await generator.wait(deadline_s(settings) + 5)
     except asyncio.CancelledError:
@@ -174,7 +199,7 @@ async def _generate(settings: Settings, arrivals: Arrivals, children: Children) 
     _require_done(generator, code)
 
 
-def _complaint(generator: Child) -> str:
+def complaint(generator: Child) -> str:
     """What the generator says is wrong; Locust prints its own statistics after it."""
     told = [line for line in generator.lines if line.startswith(SAYS)]
     return told[-1].removeprefix(SAYS) if told else ""
@@ -184,6 +209,6 @@ def _require_done(generator: Child, code: int | None) -> None:
     if code is None:
         raise DriveError(f"the load generator did not end by its deadline{generator.tail()}")
     if code == UnavailableError.exit_code:
-        raise UnavailableError(f"load generator: {_complaint(generator) or generator.tail()}")
+        raise UnavailableError(f"load generator: {complaint(generator) or generator.tail()}")
     if code:
         raise DriveError(f"the load generator ended with {code}{generator.tail()}")

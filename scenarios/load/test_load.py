@@ -17,6 +17,8 @@ SUITE = Suite(
         "CAP-5",
         "CAP-7",
         "SLO-ACT-1",
+        "INV-ISO-14",
+        "THR-D",
     ),
 )
 

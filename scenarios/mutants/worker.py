@@ -149,6 +149,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     # load and chaos
     "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),
+    "overwhelmed": Parts(workflow=under_load.Overwhelmed, runner=UnsandboxedWorkflowRunner),
     "dies-with-the-link": Parts(activities=links.dying_with_the_link),
     "spins": Parts(perform=attempts.spinning),
     "asks-without-pause": Parts(activities=links.asking_without_pause),

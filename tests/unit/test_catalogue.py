@@ -59,7 +59,7 @@ FAMILIES = {
 
 # numbers of the ids that a check judges
 CHECKED = {
-    "INV-ISO": (1, 2, 5, 6, 7, 8, 9, 10, 11, 15),
+    "INV-ISO": (1, 2, 5, 6, 7, 8, 9, 10, 11, 14, 15),
     "INV-PDP": (*range(1, 9), 10, 11, 13),
     "INV-IDEM": tuple(range(1, 13)),
     "INV-DET": tuple(range(1, 10)),
@@ -81,6 +81,7 @@ CHECKED = {
     "SLO-AVL": (1,),
 }
 IMPLEMENTED = frozenset(f"{family}-{n}" for family, numbers in CHECKED.items() for n in numbers)
+IMPLEMENTED |= {"THR-D"}
 
 MUTANTS = {"INV-PDP-3": [("allow_on_500", "goes on when the PDP answers 500")]}
 
@@ -320,7 +321,8 @@ class TestParameters:
         assert said in problem
 
     def test_the_ids_that_use_one_are_known(self, catalogue: Catalogue) -> None:
-        assert catalogue.users("start_p95_limit_ms") == ("INV-ISO-14", "SLO-START-1", "CAP-1")
+        users = ("INV-ISO-14", "THR-D", "SLO-START-1", "CAP-1")
+        assert catalogue.users("start_p95_limit_ms") == users
 
 
 class TestJudgedBy:

@@ -33,10 +33,11 @@ def completion(evidence: Evidence) -> Finding:
     sent, or unfinished `horizon_s` after its intended start is not completed. Runs that failed of
     `business_failure_types` are left out.
     """
-    return worst_of_runs(evidence, RUNS, _judged)
+    return worst_of_runs(evidence, RUNS, judge_completion)
 
 
-def _judged(load: Load, parameters: Mapping[str, Any]) -> Finding:
+def judge_completion(load: Load, parameters: Mapping[str, Any]) -> Finding:
+    """Judge the share of a load's sagas that completed; `Unfit` if none is left."""
     minimum, confidence = parameters["completion_min"], parameters["confidence"]
     business = _business_failures(load, parameters["business_failure_types"])
     judged = load.due & ~business

@@ -7,7 +7,7 @@ be judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +30,7 @@ MOST_CPU: Final = 0.9  # of one core, which is all that the generator's loop can
 STARTS: Final = ("RUN", "START")  # the kinds of operations that start a workflow
 RUNS: Final = ("RUN",)  # and those of which the end is awaited
 NEVER: Final = 2**63 - 1
+BESIDE_A_FLOOD: Final = "neighbours"  # a workload of which INV-ISO-14 and THR-D speak alone
 
 
 class Unfit(Exception):
@@ -114,12 +115,12 @@ def worst_of_runs(
     findings = []
     for parts in sessions(evidence.of(LoadRun)):
         run = parts[0]
+        if run.workload == BESIDE_A_FLOOD:
+            continue
         try:
-            whole = whole_run(parts, lambda each: evidence.raw(each.samples, each.sha256))
-            run = whole.run
-            load = Load(run=run, samples=complete(whole), figures=generator(run))
-            checked = punctual(load, evidence.parameters)
-            chosen = replace(checked, samples=load.samples.of(choose))
+            checked = fit_load(parts, evidence)
+            run = checked.run
+            chosen = replace(checked, samples=checked.samples.of(choose))
             if len(chosen.samples):
                 findings.append(judge(chosen, evidence.parameters))
         except (Unfit, EvidenceError) as reason:
@@ -128,6 +129,13 @@ def worst_of_runs(
         return inconclusive("no load run had an operation that this speaks of")
     outcome = worst(finding.outcome for finding in findings)
     return next(finding for finding in findings if finding.outcome is outcome)
+
+
+def fit_load(parts: Sequence[LoadRun], evidence: Evidence) -> Load:
+    """A load run of its parts' records; `Unfit` for one that cannot be judged."""
+    whole = whole_run(parts, lambda each: evidence.raw(each.samples, each.sha256))
+    load = Load(run=whole.run, samples=complete(whole), figures=generator(whole.run))
+    return punctual(load, evidence.parameters)
 
 
 def complete(whole: WholeRun) -> Samples:

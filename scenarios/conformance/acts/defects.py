@@ -29,3 +29,5 @@ class Defect(enum.StrEnum):
     REMOVED_EARLY = "old-version-removed-undrained"
     SHORT_RETENTION = "retention-too-short"
     HEALTH_ELSEWHERE = "health-asked-elsewhere"
+    ONE_WORKER = "one-worker-for-all"  # one process serves the victim and who floods
+    QUEUE_UNLIMITED = "queue-limit-unset"

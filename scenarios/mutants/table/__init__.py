@@ -20,6 +20,7 @@ from scenarios.mutants.table import (
     idempotency,
     isolation,
     load_and_chaos,
+    neighbours,
     next_builds,
     replayed,
     rollout,
@@ -33,6 +34,7 @@ EQUIVALENTS: Final[tuple[Mutant, ...]] = (
     *equivalents.EQUIVALENTS,
     *replayed.EQUIVALENTS,
     *next_builds.EQUIVALENTS,
+    *neighbours.EQUIVALENTS,
 )
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *isolation.MUTANTS,
@@ -48,4 +50,5 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *rollout.MUTANTS,
     *deployment.MUTANTS,
     *load_and_chaos.MUTANTS,
+    *neighbours.MUTANTS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from hashlib import sha256
 from typing import Any
 
@@ -12,8 +13,13 @@ from temporalio.exceptions import ApplicationError
 
 from scenarios.reference.workflow import NOTHING, ReferenceSaga
 
+with workflow.unsafe.imports_passed_through():
+    from scenarios.reference.program import Step
+
 SLOW_S = 1.5
 LOST_ONE_IN = 5
+MANY, WITHIN_S, LATE_S = 6, 0.5, 0.6
+_BEGAN: deque[float] = deque(maxlen=MANY)  # of all runs in this process, whosever they are
 
 
 @workflow.defn(name="ReferenceSaga")
@@ -35,3 +41,28 @@ class LosesSome(ReferenceSaga):
         if sha256(workflow.info().workflow_id.encode()).digest()[0] % LOST_ONE_IN == 0:
             raise ApplicationError("lost", type="Lost", non_retryable=True)
         return await super().run(raw)
+
+
+@workflow.defn(name="ReferenceSaga")
+class Overwhelmed(ReferenceSaga):
+    """With many new runs in its process, whosever, it gives up sagas and answers queries late."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        _BEGAN.append(time.monotonic())
+        return await super().run(raw)
+
+    async def step(self, number: int, node: Step) -> None:
+        if _many():
+            raise ApplicationError("overwhelmed", type="Overwhelmed", non_retryable=True)
+        await super().step(number, node)
+
+    @workflow.query(name="state")
+    def state(self) -> dict[str, Any]:
+        if _many():
+            time.sleep(LATE_S)
+        return super().state()
+
+
+def _many() -> bool:
+    return len(_BEGAN) == MANY and time.monotonic() - _BEGAN[0] < WITHIN_S
