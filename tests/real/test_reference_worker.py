@@ -34,6 +34,9 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
+from harness.checks.slo.activities import AT_ONCE_MS
+from harness.contract.noop import WORKFLOW_TYPE as NOOP_TYPE
+from harness.contract.noop import noops
 from harness.contract.program import (
     Child,
     ContinueAsNew,
@@ -45,6 +48,7 @@ from harness.contract.program import (
     step,
     to_json,
 )
+from harness.drive.executed import activities
 from scenarios.reference.workflow import ReferenceSaga
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
@@ -198,9 +202,11 @@ class Platform:
         argument = to_json(SagaProgram(tenant="alpha", saga_id=saga_id, nodes=list(nodes)))
         return await self.start_raw(saga_id, argument)
 
-    async def start_raw(self, saga_id: str, argument: Any) -> WorkflowHandle[Any, Any]:
+    async def start_raw(
+        self, saga_id: str, argument: Any, workflow_type: str = "ReferenceSaga"
+    ) -> WorkflowHandle[Any, Any]:
         return await self.client.start_workflow(
-            "ReferenceSaga",
+            workflow_type,
             argument,
             id=f"w-{saga_id}",
             task_queue="tq-alpha",
@@ -295,6 +301,38 @@ async def test_a_saga_of_three_steps_completes(platform: Platform) -> None:
     assert len({h["X-Request-ID"] for h in [*requests, *(a["headers"] for a in asked)]}) == 8
     assert requests[0]["X-Workflow-Id"] == "w-s-3"
     assert requests[0]["X-Workflow-Run-Id"] == handle.result_run_id
+
+
+@pytest.mark.parametrize("how", ["ordinary", "eager", "local"])
+async def test_no_op_activities_ask_nobody_and_are_timed_by_their_history(
+    platform: Platform, how: str
+) -> None:
+    asked, called = len(platform.outside.asked), len(platform.outside.called)
+    handle = await platform.start_raw(
+        f"noop-{how}", noops("alpha", f"noop-{how}", 3, how), NOOP_TYPE
+    )
+    assert await handle.result() == {
+        "saga_id": f"noop-{how}",
+        "tenant": "alpha",
+        "outcome": "completed",
+    }
+    assert (len(platform.outside.asked), len(platform.outside.called)) == (asked, called)
+    found = list(activities((await handle.fetch_history()).events))
+    assert len(found) == 3
+    assert {(each.local, each.ended) for each in found} == {(how == "local", "completed")}
+    for each in found:
+        assert each.run_started_ns < each.scheduled_ns < each.closed_ns
+        if how != "local":
+            assert (each.type, each.attempt) == ("noop", 1)
+            assert each.scheduled_ns < each.started_ns < each.closed_ns
+    if how == "eager":
+        assert min(each.started_ns - each.scheduled_ns for each in found) < AT_ONCE_MS * 1e6
+
+
+async def test_no_op_activities_that_do_not_fit_are_refused(platform: Platform) -> None:
+    argument = {**noops("alpha", "noop-bad", 3, "ordinary"), "how": "soon"}
+    failure = await failure_of(await platform.start_raw("noop-bad", argument, NOOP_TYPE))
+    assert (failure.type, failure.non_retryable) == ("InvalidInput", True)
 
 
 async def test_a_business_failure_is_compensated_in_reverse(platform: Platform) -> None:

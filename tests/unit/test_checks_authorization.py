@@ -25,7 +25,7 @@ from harness.journal.records import (
     Program,
 )
 from harness.outcome import Outcome
-from tests.unit.journals import MS, Story, failure, timestamp
+from tests.unit.journals import MS, Story, failure, payloads, timestamp
 
 # what is read, or asked of the PDP itself, has tests of its own
 CHECKS = tuple(c for c in ALL_CHECKS if c.id not in ("INV-PDP-10", "INV-PDP-13"))
@@ -194,6 +194,20 @@ def test_an_activity_that_completed_without_asking_fails() -> None:
     story.drop(Decision, saga_id="s-back", step=0, direction="forward")
     story.drop(Effect, saga_id="s-back", step=0, direction="forward")
     assert "rms.reserve" in clause(story, PDP_1, "completed without a decision")
+
+
+def test_a_no_op_activity_in_a_saga_is_one_that_did_not_ask() -> None:
+    """It is for loads alone (contract §10): in a saga its name excuses nothing."""
+    story = told()
+    run = next(run for run in story.runs if run.workflow_id == "wf-back")
+    scheduled = story.event(
+        run, "ACTIVITY_TASK_SCHEDULED", activityType={"name": "noop"},
+        input=payloads({"how": "ordinary"}),
+    )  # fmt: skip
+    ids = {"scheduledEventId": scheduled["eventId"]}
+    story.event(run, "ACTIVITY_TASK_STARTED", attempt=1, **ids)
+    story.event(run, "ACTIVITY_TASK_COMPLETED", result=payloads({}), **ids)
+    assert "noop" in clause(story, PDP_1, "completed without a decision")
 
 
 @pytest.mark.parametrize("activity_type", ACTIVITY_TYPES)

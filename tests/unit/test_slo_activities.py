@@ -299,6 +299,16 @@ class TestBeside:
         assert finding.figures["eager"]["schedule_to_close_p95_ms"] == 900.0
         assert finding.figures["eager"]["schedule_to_start_p50_ms"] == 1.0
 
+    def test_ordinary_ones_that_were_handed_over_at_once_are_none(self) -> None:
+        """They would flatter: what an eager one saves is the queue."""
+
+        def at_once(each: Executed) -> Executed:
+            return msgspec.structs.replace(each, started_ns=each.scheduled_ns + 30_000)
+
+        finding = judged([at_once(each) for each in taking(10.0)])
+        assert finding.outcome is Outcome.INCONCLUSIVE
+        assert "handed them over at once" in finding.reason
+
     def test_ordinary_ones_that_the_worker_made_local_are_none(self) -> None:
         found = [msgspec.structs.replace(each, local=True) for each in taking(10.0)]
         assert judged(found).outcome is Outcome.INCONCLUSIVE

@@ -28,6 +28,8 @@ LOCAL: Final = "noop-local"
 EAGER: Final = "noop-eager"
 COARSEST: Final = 0.1  # of the limit: what the histories' times may be rounded to
 WAITED: Final = "schedule_to_start"
+WAITED_P50: Final = f"{WAITED}_p50_ms"
+AT_ONCE_MS: Final = 0.1  # eager ones take 0.03 ms; through the task queue none can be as fast
 BETWEEN: Final[Mapping[str, tuple[str, str]]] = {
     WAITED: ("scheduled_ns", "started_ns"),
     "start_to_close": ("started_ns", "closed_ns"),
@@ -87,6 +89,12 @@ def _judged(load: Load, parameters: Mapping[str, Any], histories: Histories) -> 
         raise Unfit(
             f"the histories' times are whole {resolution_ns / 1e6:g} ms, too coarse for a limit of "
             f"{limit.limit_ms:g} ms"
+        )
+    waited_ms = _waited(timed, noops)[WAITED_P50]
+    if waited_ms is not None and resolution_ns / 1e6 < AT_ONCE_MS and waited_ms < AT_ONCE_MS:
+        raise Unfit(
+            f"ordinary no-op activities began {waited_ms:.3f} ms (median) after they were "
+            "scheduled: the engine handed them over at once, and none waited to be polled"
         )
     took = timed.took(noops, sli)
     measured = Measured(
@@ -180,7 +188,7 @@ class Timed:
 
 def _waited(timed: Timed, executed: Sequence[Executed]) -> dict[str, float | None]:
     """The median time until they start: so short that none can have been polled for, or not."""
-    return {"schedule_to_start_p50_ms": _quantile(timed.took(executed, WAITED), 0.5)}
+    return {WAITED_P50: _quantile(timed.took(executed, WAITED), 0.5)}
 
 
 def _p95s(timed: Timed, executed: Sequence[Executed], but: str = "") -> dict[str, float | None]:
