@@ -7,6 +7,7 @@ from typing import Final
 from harness.checks import (
     audit,
     authorization,
+    capacity,
     compatibility,
     cost,
     deployment,
@@ -35,6 +36,7 @@ TABLE: Final[tuple[Check, ...]] = (
     *deployment.CHECKS,
     *slo.CHECKS,
     *cost.CHECKS,
+    *capacity.CHECKS,
 )
 CHECKED: Final = frozenset(check.id for check in TABLE)
 # Which assertions a profile asks; what is in none of those asked is out of profile.
@@ -44,9 +46,11 @@ LOAD: Final = (
     "SLO-VIS-1",
     "SLO-AVL-1",
     "SLO-REL-1",
+    "CAP-1",
     "CAP-3",
     "CAP-5",
     "CAP-7",
+    "DUR-10",
     "INV-ISO-14",
     "THR-D",
 )

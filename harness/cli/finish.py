@@ -19,7 +19,12 @@ from harness.journal.read import Journal
 from harness.judging import Judgement, judge_trial
 from harness.outcome import EXIT_FAIL, EXIT_INCONCLUSIVE, EXIT_PASS, Outcome
 
-SHOWN_BY = {"verify": "scenarios/conformance", "load": "scenarios/load", "chaos": "scenarios/chaos"}
+SHOWN_BY = {
+    "verify": "scenarios/conformance",
+    "load": "scenarios/load",
+    "capacity": "scenarios/load",
+    "chaos": "scenarios/chaos",
+}
 WORD = {EXIT_PASS: "PASS", EXIT_FAIL: "FAIL", EXIT_INCONCLUSIVE: "INCONCLUSIVE"}
 ROOT = Path(__file__).parents[2]
 

@@ -59,6 +59,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 _COMMANDS = (
     "verify",
     "load",
+    "capacity",
     "compare",
     "chaos",
     "shrink",
@@ -87,6 +88,7 @@ def _build() -> _Parser:
     )
     _verify(commands)
     _load(commands)
+    _capacity(commands)
     _compare(commands)
     _chaos(commands)
     _shrink(commands)
@@ -320,6 +322,53 @@ def _arrivals(parser: argparse._ActionsContainer) -> None:
         help="runs that each tenant's namespace holds at least before it is read; what lacks is "
         "made up (default: 0)",
     )
+
+
+def _capacity(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(
+        commands,
+        "capacity",
+        "the highest rate that keeps the service levels, as an interval, and what is full first",
+        """\
+        Lets a workload arrive faster and faster on one platform, then halves the gap between the
+        highest rate that held and the lowest that did not. A rate holds if the upper bound of the
+        starts' p95 keeps its limit, completions are not proven too low, all was sent, and the
+        backlog does not grow. Either edge of the answer rests on two steps that agree. Ends when
+        the budget of time is spent, and says what was not decided.
+
+        With --workers 1,2,4 this is done with each number of worker processes.""",
+    )
+    parser.add_argument(
+        "--workload", default="saga", metavar="NAME", help="what arrives (default: saga)"
+    )
+    for option, default, metavar, help_ in (
+        ("--start", 2.0, "R", "the first rate, arrivals per second (default: 2)"),
+        ("--max-rate", None, "R", "the highest rate that is tried (default: the target's bound)"),
+        ("--budget", 600.0, "S", "seconds for the search, the set-up apart (default: 600)"),
+        (
+            "--resolution",
+            10.0,
+            "PERCENT",
+            "how narrow the interval is to be (default: 10; chance must not decide over more than "
+            "a fifth of it)",
+        ),
+    ):
+        parser.add_argument(option, type=float, default=default, metavar=metavar, help=help_)
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often a rate is tried at which nothing is decided (default: 3)",
+    )
+    parser.add_argument(
+        "--workers",
+        default="1",
+        metavar="N,...",
+        help="numbers of worker processes, ascending (default: 1)",
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the arrival plans")
+    _running(parser)
 
 
 def _compare(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -590,6 +590,41 @@ class Executed(Record, frozen=True, kw_only=True, tag="executed"):
     ended: str = ""
 
 
+CPU_S = "cpu_s"  # gauge: CPU time of a role's processes since they began, the role in `detail`
+MACHINE = "machine"  # as a role: all cores of the machine, whoever used them
+MACHINE_IDLE = "machine idle"  # and what nobody used of them
+
+
+class Step(Record, frozen=True, kw_only=True, tag="step"):
+    """One step of a search for the knee: the load run `session`, with so many worker processes.
+
+    `outcome` and `reason` are what the search made of it then; a check judges the samples again.
+    `left_open` of its workflows had not ended when the next step began; `clean` says that the one
+    before had left none.
+    """
+
+    session: int
+    rate_per_s: float
+    workers: int = 1
+    purpose: str
+    outcome: str
+    reason: str
+    left_open: int = 0
+    clean: bool = True
+
+
+class Search(Record, frozen=True, kw_only=True, tag="search"):
+    """A search for the knee that came to its end, with so many worker processes, and why it did."""
+
+    workers: int = 1
+    start_per_s: float
+    most_per_s: float
+    resolution: float
+    budget_s: float
+    spent_s: float
+    ended: str
+
+
 class Timing(Record, frozen=True, kw_only=True, tag="timing"):
     """Where the time of the trial went."""
 
@@ -623,6 +658,8 @@ AnyRecord = (
     | Traffic
     | Stored
     | Executed
+    | Step
+    | Search
     | Timing
 )
 KINDS: tuple[type[Record], ...] = (
@@ -651,6 +688,8 @@ KINDS: tuple[type[Record], ...] = (
     Traffic,
     Stored,
     Executed,
+    Step,
+    Search,
     Timing,
 )
 

@@ -90,7 +90,7 @@ class _Load:
         self._settings = settings
         self._plan = plan
         self._workload = workload
-        self._sessions = 0
+        self._sessions = settings.session - 1
         self._session: _Session | None = None
         self._hosts_sdk = True
         self._parts: Parts | None = None

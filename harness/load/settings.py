@@ -15,6 +15,7 @@
 | `HARNESS_LOAD_IN_FLIGHT` | arrivals beyond so many unfinished ones are not sent, default 5000 |
 | `HARNESS_LOAD_SLI` | the parameter `workflow_start_sli`; first tasks are followed for it alone |
 | `HARNESS_LOAD_PER_USER` | interactive mode: arrivals per second of one Locust user, default 1 |
+| `HARNESS_LOAD_SESSION` | the number of the first run, where the trial has others, default 1 |
 | `HARNESS_LOAD_TRIAL`, `HARNESS_LOAD_TRIAL_ID` | the trial's folder and id; without, no record |
 """
 
@@ -86,6 +87,7 @@ class Settings:
     volume: int = 0
     trial: Path | None = None
     trial_id: str = ""
+    session: int = 1
 
     @property
     def planned(self) -> bool:
@@ -152,6 +154,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "HARNESS_LOAD_IN_FLIGHT": str(settings.in_flight),
         "HARNESS_LOAD_SLI": settings.sli,
         "HARNESS_LOAD_PER_USER": repr(settings.per_user_per_s),
+        "HARNESS_LOAD_SESSION": str(settings.session) if settings.session > 1 else "",
         "HARNESS_LOAD_TRIAL": str(settings.trial or ""),
         "HARNESS_LOAD_TRIAL_ID": settings.trial_id,
     }
@@ -189,6 +192,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         volume=int(reader.number("HARNESS_LOAD_VOLUME", 0, low=0, high=MOST_VOLUME, whole=True)),
         trial=Path(trial) if trial else None,
         trial_id=environment.get("HARNESS_LOAD_TRIAL_ID", ""),
+        session=int(reader.number("HARNESS_LOAD_SESSION", 1, low=1, high=10_000, whole=True)),
     )
     problems = reader.problems + _contradictions(settings, environment)
     if problems:

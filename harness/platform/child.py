@@ -256,6 +256,11 @@ class Children:
             start_new_session=True,
         )
 
+    @property
+    def alive(self) -> list[Child]:
+        """Those that run."""
+        return [child for child in self._started if child.running]
+
     async def stop_all(self) -> None:
         """End every child, the latest first, politely and then for certain."""
         for child in reversed(self._started):

@@ -225,8 +225,9 @@ class Platform:
         tapped = self.tap.links.get(group) if self.tap else None
         return tapped or self.worker_address or self.address
 
-    async def start_worker(self, group: str, *, forked: bool = True) -> None:
-        """Start the worker process of a group and wait until it polls."""
+    async def start_worker(self, group: str, *, forked: bool = True, number: int = 1) -> None:
+        """Start the worker process of a group and wait until it polls; its second, third, ... one
+        with a `number`."""
         if self.target.worker.external:
             self._external()
             return
@@ -239,7 +240,7 @@ class Platform:
             cwd=_cwd(self.target.worker.cwd),
             forked=forked,
         )
-        self.workers[group] = child
+        self.workers[group if number == 1 else f"{group}-{number}"] = child
         self._logs.append((child, group))
         self.happened(child, "started", group)
         told = await child.ready(

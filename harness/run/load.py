@@ -104,7 +104,7 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
         request.progress(f"{arrivals.workload}: {_said(shape)}")
         with timed(platform, "load: all of it"):
             async with usage_sampled(platform), counted_load(platform):
-                await _generate(settings, arrivals, children)
+                await generate(settings, arrivals, children)
         await weigh(platform, trial, children)
         with timed(platform, "stopping the platform"):
             await platform.stop()
@@ -161,7 +161,7 @@ def _said(shape: AnyShape) -> str:
     return arrivals if str(shape) == "constant" else f"{arrivals}, {shape}"
 
 
-async def _generate(settings: Settings, arrivals: Arrivals, children: Children) -> None:
+async def generate(settings: Settings, arrivals: Arrivals, children: Children) -> None:
     """Start the generator and wait for its end."""
     generator, _ = await start_generator(settings, arrivals, children)
     await end_of(generator, settings)

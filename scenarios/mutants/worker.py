@@ -148,6 +148,7 @@ PARTS: Final[Mapping[str, Parts]] = {
     "sdk-of-another-name": Parts(),  # and PREPARED
     # load and chaos
     "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
+    "one-at-a-time": Parts(workflow=under_load.OneAtATime, runner=UnsandboxedWorkflowRunner),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),
     "overwhelmed": Parts(workflow=under_load.Overwhelmed, runner=UnsandboxedWorkflowRunner),
     "dies-with-the-link": Parts(activities=links.dying_with_the_link),

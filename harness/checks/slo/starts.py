@@ -26,10 +26,11 @@ def start_latency(evidence: Evidence) -> Finding:
     was never acknowledged, or could not be sent, took for ever. Which acknowledgement is meant is
     the parameter `workflow_start_sli`. The warm-up is cut.
     """
-    return worst_of_runs(evidence, STARTS, _judged)
+    return worst_of_runs(evidence, STARTS, judge_starts)
 
 
-def _judged(load: Load, parameters: Mapping[str, Any]) -> Finding:
+def judge_starts(load: Load, parameters: Mapping[str, Any]) -> Finding:
+    """The same of one load run; raises `Unfit` for one that cannot be judged."""
     sli = parameters["workflow_start_sli"]
     if sli == FIRST_TASK and not load.samples.origin.follows_first_task:
         raise Unfit("the first workflow tasks were not followed in this run")

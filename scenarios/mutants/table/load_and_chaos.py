@@ -12,6 +12,10 @@ from scenarios.mutants.table.broken import broken_worker
 _ROOM: Final[dict[str, Any]] = {"start_p95_limit_ms": 800}
 _SHORT_LOAD: Final = ("--rate", "4", "--duration", "20", "--idle", "0")
 _SHORTER_LOAD: Final = ("--rate", "4", "--duration", "10", "--idle", "5")
+_BEYOND: Final = {
+    "SLO-START-1": "a search goes to rates that are not carried",
+    "SLO-REL-1": "and does not wait for all that is left then",
+}
 
 
 def _throttled(name: str, mix: str, engine: dict[str, Any]) -> Mutant:
@@ -114,6 +118,28 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         arm="load",
         profile="load",
         options=("--rate", "2", "--duration", "18", "--idle", "0"),
+    ),
+    Mutant(
+        name="carries-little",
+        expected=("CAP-1",),
+        defect="Sagas begin one at a time, 0.2 s each, so that five a second are carried.",
+        breakage=broken_worker("one-at-a-time"),
+        parameters={**_ROOM, "workflows_per_day": 75_000},
+        arm="capacity",
+        profile="load",
+        options=("--start", "8", "--max-rate", "8", "--budget", "130"),
+        collateral=_BEYOND,
+    ),
+    Mutant(
+        name="two-carry-no-more",
+        expected=("DUR-10",),
+        defect="Sagas begin one at a time, in whichever process, so that two carry no more.",
+        breakage=broken_worker("one-at-a-time"),
+        parameters={**_ROOM, "cpu_full_share": 1.0},
+        arm="capacity",
+        profile="load",
+        options=("--start", "8", "--max-rate", "8", "--budget", "130", "--workers", "1,2"),
+        collateral=_BEYOND,
     ),
     Mutant(
         name="asks-without-pause",
