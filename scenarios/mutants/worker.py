@@ -148,7 +148,8 @@ PARTS: Final[Mapping[str, Parts]] = {
     "sdk-of-another-name": Parts(),  # and PREPARED
     # load and chaos
     "first-task-slow": Parts(workflow=under_load.SlowFirstTask, runner=UnsandboxedWorkflowRunner),
-    "one-at-a-time": Parts(workflow=under_load.OneAtATime, runner=UnsandboxedWorkflowRunner),
+    "one-at-a-time": Parts(perform=attempts.one_at_a_time),
+    "one-at-a-time-anywhere": Parts(perform=attempts.one_at_a_time_anywhere),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),
     "overwhelmed": Parts(workflow=under_load.Overwhelmed, runner=UnsandboxedWorkflowRunner),
     "dies-with-the-link": Parts(activities=links.dying_with_the_link),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -411,11 +412,22 @@ def test_what_was_full_is_said_of_the_lowest_rate_that_failed() -> None:
 # --- DUR-10
 
 
+def unsteadily(by: float) -> Edit:
+    """Falling behind, and now faster, now slower."""
+    fall = growing(by)
+
+    def edit(row: Sample, at_s: float) -> None:
+        fall(row, at_s)
+        row.completed_ns += round(math.sin(row.completed_ns / 1.3e9) * 0.4 * S)
+
+    return edit
+
+
 def scaled(one: float, two: float, offered: float = 30.0, **gauges: float) -> Finding:
     """One worker process carries so much of what is offered, two carry that much."""
     trial = Trial()
     for workers, carried in ((1, one), (2, two)):
-        edit = growing(1 - carried / offered) if carried < offered else nothing
+        edit = unsteadily(1 - carried / offered) if carried < offered else nothing
         trial.step(offered, workers=workers, rows=arrivals(offered, edit=edit))
     return throughput_grows(trial.gauges(**gauges).evidence())
 

@@ -1,12 +1,10 @@
-"""What only a load shows: slow first tasks, sagas that get lost, or wait for each other."""
+"""What only a load shows: slow first tasks, and sagas that get lost."""
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections import deque
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from temporalio import workflow
@@ -19,7 +17,6 @@ with workflow.unsafe.imports_passed_through():
     from scenarios.reference.program import Step
 
 SLOW_S = 1.5
-ALONE_S = 0.2
 LOST_ONE_IN = 5
 MANY, WITHIN_S, LATE_S = 6, 0.5, 0.6
 _BEGAN: deque[float] = deque(maxlen=MANY)  # of all runs in this process, whosever they are
@@ -32,19 +29,6 @@ class SlowFirstTask(ReferenceSaga):
     @workflow.run
     async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
         time.sleep(SLOW_S)  # noqa: ASYNC251 - the defect
-        return await super().run(raw)
-
-
-@workflow.defn(name="ReferenceSaga")
-class OneAtATime(ReferenceSaga):
-    """Begins while no other one does, in whichever process: five a second, with any number."""
-
-    @workflow.run
-    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
-        if not workflow.unsafe.is_replaying():
-            with Path(__file__).open() as file:  # noqa: ASYNC230 - the defect
-                fcntl.flock(file, fcntl.LOCK_EX)
-                time.sleep(ALONE_S)  # noqa: ASYNC251 - the defect
         return await super().run(raw)
 
 
