@@ -26,6 +26,7 @@ from harness.load.shapes import AnyShape
 from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
+from harness.run.counting import weigh
 from harness.run.load import Arrivals, complaint, end_of, settings_of, start_generator
 from harness.run.prepare import prepare
 from harness.run.request import Request
@@ -37,7 +38,8 @@ DEFAULT_RATE_PER_S: Final = 5.0
 DEFAULT_DURATION_S: Final = 180.0
 PAYLOAD_BYTES: Final = 256 << 10
 TIMES_MORE: Final = 10  # as many calls of the flood as arrivals of the victim
-SHARED: Final = "one-worker-for-all"  # a defect: one process serves both tenants
+ONE_WORKER: Final = "one-worker-for-all"  # a defect: one process serves both tenants
+ONE_QUEUE: Final = "one-queue-for-all"  # a defect: they have one task queue, and its worker
 UNSET: Final = "queue-limit-unset"  # a defect: the declared rate of a queue is not set
 _TAIL_S: Final = 1.0  # of the victim's arrivals, after the last block
 _CONNECTS_WITHIN_S: Final = 30.0
@@ -62,8 +64,7 @@ def neighbours(request: Request, arrivals: Arrivals, noise: Noise) -> Ended:
     Raises `UsageError` for what cannot be, or is not allowed by the target.
     """
     shape, plan, warmup_s = planned(request, arrivals, noise)
-    shared = request.target.worker.external or SHARED in request.breakage.drive
-    groups = (CALM, CALM) if shared else (VICTIM, FLOODING)
+    groups = _groups(request)
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
         request.progress("starting the platform")
@@ -91,6 +92,7 @@ def neighbours(request: Request, arrivals: Arrivals, noise: Noise) -> Ended:
                     plan,
                     children,
                 )
+        await weigh(platform, trial, children)
         with timed(platform, "stopping the platform"):
             await platform.stop()
         return {}
@@ -150,6 +152,13 @@ def planned(
         queue_per_s=_queue_per_s(request),
     )
     return shape, plan, warmup_s
+
+
+def _groups(request: Request) -> tuple[str, str]:
+    """The groups of workers that serve the victim and the flooding tenant."""
+    if request.target.worker.external or ONE_WORKER in request.breakage.drive:
+        return CALM, CALM
+    return (VICTIM, VICTIM) if ONE_QUEUE in request.breakage.drive else (VICTIM, FLOODING)
 
 
 def _queue_per_s(request: Request) -> float:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.journal.records import Effect, Fault, Gauge, Operation, Record
+from harness.journal.records import Block, Effect, Fault, Gauge, Operation, Record
 from reports import charts
 from reports.charts import Window
 from reports.figures import plain, span
@@ -74,6 +74,20 @@ def windows(trial: Trial) -> list[Window]:
         title = f"F{index} {begin.name} on {begin.target} ({fault_id})"
         spans.append(Window(_second(trial, begin.at_ns), end_s, f"F{index}", title))
     return spans
+
+
+def noise(trial: Trial) -> list[Window]:
+    """The blocks in which one tenant flooded, by what with, in seconds of the trial."""
+    return [
+        Window(
+            _second(trial, block.begin_ns),
+            _second(trial, block.end_ns),
+            block.flood,
+            f"pair {block.pair + 1}: another tenant floods with {block.flood}",
+        )
+        for block in trial.journal.of(Block)
+        if block.noisy
+    ]
 
 
 def _by_fault(trial: Trial) -> dict[str, dict[str, Fault]]:

@@ -17,7 +17,7 @@ from reports.figures import number, quantity, span
 from reports.frames import QUANTILES, LoadFrame
 from reports.plot import Plot
 from reports.samples import COMPLETED, READINGS, Operation, decode
-from reports.sections.chaos import windows
+from reports.sections.chaos import noise, windows
 from reports.trial import Trial, number_in
 
 _LIMIT = "start_p95_limit_ms"
@@ -99,7 +99,7 @@ def _view(trial: Trial, parts: Sequence[LoadRun], catalogue: Catalogue) -> LoadV
         about=drawn.about,
         operations=tuple(map(_operation, drawn.operations)),
         endings=tuple((what, cause, number(count)) for what, cause, count in frame.endings()),
-        plots=tuple(_plots(frame, limit_ms, windows(trial))),
+        plots=tuple(_plots(frame, limit_ms, [*windows(trial), *noise(trial)])),
     )
 
 

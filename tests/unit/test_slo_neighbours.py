@@ -16,10 +16,27 @@ from temporalio.service import RPCError, RPCStatusCode
 from harness.catalogue import load_catalogue
 from harness.checks.check import Evidence, Finding
 from harness.checks.slo.flooding import OTHERS, QUEUE, RATE, TOLD, flood_is_refused
-from harness.checks.slo.neighbours import COMPLETION, QUERY, START, no_noise_is_felt
+from harness.checks.slo.neighbours import (
+    ACTIVITY,
+    COMPLETION,
+    QUERY,
+    START,
+    no_noise_is_felt,
+)
 from harness.errors import UsageError
 from harness.journal.read import from_records, hand_made_manifest
-from harness.journal.records import Block, Disposition, Effect, Flood, Gauge, LoadRun
+from harness.journal.records import (
+    DRAWN,
+    Block,
+    Disposition,
+    Effect,
+    Executed,
+    Flood,
+    Gauge,
+    LoadRun,
+    Record,
+    Stored,
+)
 from harness.load.blocks import (
     LEAST_PAIRS,
     FloodPlan,
@@ -77,6 +94,9 @@ class Trial:
     pairs: int = 6
     cpu_share: float = 0.1
     activities_per_s: float = 0.0
+    wait_ms: Callable[[bool], float] = lambda _noisy: 5.0
+    histories: int = -1  # how many are read; all of them
+    retried: bool = False
     floods: int = 1
 
     @property
@@ -168,7 +188,13 @@ class Trial:
             sha256=hashlib.sha256(raw_calls).hexdigest(),
         )
         journal = from_records(
-            [run, *[flood] * self.floods, *self.blocks, *self._effects()],
+            [
+                run,
+                *[flood] * self.floods,
+                *self.blocks,
+                *self._effects(),
+                *self._executed(victim),
+            ],
             manifest=hand_made_manifest(),
             histories={run.samples: raw, flood.samples: raw_calls},
         )
@@ -182,8 +208,51 @@ class Trial:
             for number in range(round(self.activities_per_s * BLOCK_S))
         ]
 
+    def _executed(self, victim: Sequence[Sample]) -> list[Record]:
+        """One activity of each saga, scheduled 100 ms after its run began, and what was read."""
+        sagas = [each for each in victim if not each.operation and each.answered_ns]
+        found: list[Record] = [Gauge(at_ns=1, wall_ns=1, name=DRAWN, value=len(sagas))]
+        for sample in sagas[: self.histories if self.histories >= 0 else None]:
+            at_ns = sample.answered_ns + 100 * MS
+            noisy = any(b.noisy for b in self.blocks if b.begin_ns <= at_ns < b.end_ns)
+            took_ms, root = self.wait_ms(noisy), f"load-t-{sample.index}"
+            scheduled = 100 * MS + 77
+            given: dict[str, Any] = {
+                "at_ns": 1,
+                "wall_ns": 1,
+                "tenant": "alpha",
+                "workflow_id": root,
+                "run_id": "r",
+                "root": root,
+            }
+            found.append(
+                Stored(
+                    **given,
+                    workflow_type="ReferenceSaga",
+                    status="completed",
+                    history_bytes=1,
+                    told_events=1,
+                    events=1,
+                    read_bytes=1,
+                    activities=1,
+                )
+            )
+            found.append(
+                Executed(
+                    **given,
+                    operation="saga",
+                    run_started_ns=77,
+                    type="rms.reserve",
+                    attempt=2 if self.retried and noisy else 1,
+                    scheduled_ns=scheduled,
+                    started_ns=scheduled + round(took_ms * MS) if took_ms < math.inf else 0,
+                )
+            )
+        return found
+
     def isolation(self, **parameters: Any) -> Finding:
-        return no_noise_is_felt(self.evidence([LoadRun, Flood, Block], **parameters))
+        kinds = [LoadRun, Flood, Block, Executed, Stored, Gauge]
+        return no_noise_is_felt(self.evidence(kinds, **parameters))
 
     def refusal(self, **parameters: Any) -> Finding:
         kinds = [LoadRun, Flood, Block, Effect, Gauge]
@@ -271,6 +340,24 @@ class TestIsolation:
     def test_what_is_slow_and_slower_under_noise_fails(self) -> None:
         finding = Trial(latency=lambda noisy, _operation: 900.0 if noisy else 300.0).isolation()
         assert finding.outcome is Outcome.FAIL
+
+    @pytest.mark.parametrize(("to_ms", "outcome"), [(50.0, "pass"), (50.1, "fail")])
+    def test_activities_may_wait_as_long_as_is_promised(self, to_ms: float, outcome: str) -> None:
+        finding = Trial(wait_ms=lambda noisy: to_ms if noisy else 5.0).isolation()
+        assert clauses(finding)[ACTIVITY] == outcome
+
+    def test_activities_that_are_never_started_under_noise_fail(self) -> None:
+        finding = Trial(wait_ms=lambda noisy: math.inf if noisy else 5.0).isolation()
+        assert [n for n, o in clauses(finding).items() if o is Outcome.FAIL] == [ACTIVITY]
+
+    def test_activities_that_are_tried_again_under_noise_fail(self) -> None:
+        assert clauses(Trial(retried=True).isolation())[ACTIVITY] is Outcome.FAIL
+
+    @pytest.mark.parametrize("count", [0, 599])
+    def test_without_all_histories_the_waits_are_not_measured(self, count: int) -> None:
+        finding = Trial(histories=count).isolation()
+        assert clauses(finding)[ACTIVITY] is Outcome.INCONCLUSIVE
+        assert "were not measured" in finding.reason
 
     def test_sagas_that_are_lost_under_noise_fail(self) -> None:
         finding = Trial(lost=lambda noisy, number: noisy and number % 4 == 0).isolation()

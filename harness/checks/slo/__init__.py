@@ -39,7 +39,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         id="INV-ISO-14",
         subject=Subject.DEPLOYMENT,
-        needs={LoadRun: 1, Block: 2, Flood: 1},
+        needs={LoadRun: 1, Block: 2, Flood: 1, Executed: 0, Stored: 0, Gauge: 0},
         judge=no_noise_is_felt,
     ),
     Check(

@@ -15,15 +15,8 @@ from typing import Any, Final
 
 from harness.checks.check import Clause, Evidence, Finding, inconclusive
 from harness.checks.slo.load import Unfit
-from harness.checks.slo.neighbours import (
-    REFUSED,
-    Felt,
-    Neighbours,
-    concluded,
-    latencies_felt,
-    seen_neighbours,
-    too_quiet,
-)
+from harness.checks.slo.neighbours import Felt, concluded, latencies_felt
+from harness.checks.slo.noise import REFUSED, Neighbours, seen_neighbours, too_quiet
 from harness.errors import EvidenceError
 from harness.journal.records import WORKER_RSS_BYTES, Block, Effect, Gauge
 from harness.outcome import Outcome, worst

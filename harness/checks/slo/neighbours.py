@@ -24,13 +24,13 @@ from harness.checks.check import Clause, Evidence, Finding, inconclusive
 from harness.checks.histories.clauses import COVERAGE
 from harness.checks.slo.completions import judge_completion
 from harness.checks.slo.latency import Limit, judge_latency
-from harness.checks.slo.load import NEVER, Load, Unfit, fit_load, generator
+from harness.checks.slo.load import NEVER, Load, Unfit, generator
+from harness.checks.slo.noise import Neighbours, seen_neighbours, too_quiet
 from harness.checks.slo.starts import COLUMN_OF, FIRST_TASK
 from harness.checks.slo.telling import PERCENTILE, ordered
+from harness.checks.slo.waits import Waits
 from harness.errors import EvidenceError
-from harness.journal.records import Block, Flood, LoadRun
-from harness.load.samples import SampleOutcome, Samples, read_samples
-from harness.load.whole import sessions
+from harness.journal.records import Block, LoadRun
 from harness.outcome import Outcome, worst
 from harness.paired import ratio_of
 from harness.statistics import percentile_rank
@@ -40,74 +40,14 @@ if TYPE_CHECKING:
 
     Column = NDArray[Any]
 
-SETTLES: Final = 0.2  # of a block: left out of latencies
-REFUSED: Final = "RESOURCE_EXHAUSTED"
 START: Final = "start under noise"
 QUERY: Final = "query under noise"
+ACTIVITY: Final = "activity under noise"
 COMPLETION: Final = "completion under noise"
 UNCLEAR: Final = (
     "either no neighbour is to blame, or the noise outlasts its blocks, as longer ones would show"
 )
 _LEAST_IN_BLOCK: Final = 5  # of each operation, for a percentile that is worth comparing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbours:
-    """A run with noise: the victim's load, the blocks, and the flood with its samples."""
-
-    load: Load
-    blocks: tuple[Block, ...]
-    flood: Flood
-    calls: Samples
-
-    @property
-    def noisy(self) -> tuple[Block, ...]:
-        """The blocks with noise."""
-        return tuple(block for block in self.blocks if block.noisy)
-
-    def during(self, load: Load, blocks: Sequence[Block], settles: float = SETTLES) -> Load:
-        """The victim's arrivals that were meant for these blocks, without their beginnings."""
-        intended = load.column("intended_ns")
-        mask = intended < 0
-        for block in blocks:
-            begin_ns = block.begin_ns + round(settles * (block.end_ns - block.begin_ns))
-            mask |= (intended >= begin_ns) & (intended < block.end_ns)
-        return replace(load, samples=load.samples.where(mask))
-
-    def calls_in(self, block: Block, settles: float = 0.0) -> Calls:
-        """What the flood did in a block."""
-        import numpy
-
-        sent = numpy.frombuffer(self.calls.sent_ns, dtype=numpy.int64)
-        outcome = numpy.frombuffer(self.calls.outcome, dtype=numpy.uint8)
-        causes = numpy.frombuffer(self.calls.cause, dtype=numpy.uint8)
-        refusals = [n for n, name in enumerate(self.calls.causes) if name.startswith(REFUSED)]
-        begin_ns = block.begin_ns + round(settles * (block.end_ns - block.begin_ns))
-        within = (sent >= begin_ns) & (sent < block.end_ns)
-        refused = within & numpy.isin(causes, refusals)
-        served = within & (outcome == SampleOutcome.OK)
-        open_ = within & (outcome == SampleOutcome.INFO)
-        return Calls(
-            seconds=(block.end_ns - begin_ns) / 1e9,
-            served=int(served.sum()),
-            refused=int(refused.sum()),
-            unanswered=int(open_.sum()),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calls:
-    """What became of the flood's calls in a stretch."""
-
-    seconds: float
-    served: int
-    refused: int
-    unanswered: int
-
-    @property
-    def noise_per_s(self) -> float:
-        """Calls that reached the platform: served, refused, or never answered."""
-        return (self.served + self.refused + self.unanswered) / self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +62,8 @@ class Felt:
 def no_noise_is_felt(evidence: Evidence) -> Finding:
     """'Strict tenant isolation required': a noisy neighbour does not slow the others.
 
-    Of the victim's starts and queries in noisy blocks the p95 is within its limit, and its sagas
-    complete. The wait of its activities for a worker is within that of its sagas, and not judged.
+    Of the victim's starts and queries in noisy blocks the p95 is within its limit, and so is the
+    wait of its activities for a worker, by its histories; its sagas complete.
     """
     try:
         seen = seen_neighbours(evidence)
@@ -132,14 +72,17 @@ def no_noise_is_felt(evidence: Evidence) -> Finding:
         return inconclusive(str(reason), **(generator(runs[-1]) if runs else {}))
     parameters = evidence.parameters
     lacking = too_quiet(seen, parameters)
-    felt = [*latencies_felt(seen, parameters), _completion_felt(seen, parameters)]
+    felt = [
+        *latencies_felt(seen, parameters),
+        _activities_felt(seen, evidence),
+        _completion_felt(seen, parameters),
+    ]
     figures = {
         **seen.load.figures,
         "victim_per_s": seen.load.run.rate_per_s,
         "flood_per_s": seen.flood.rate_per_s,
         "felt": [dict(each.figures) for each in felt],
         "blocks": _blocks(seen, parameters),
-        "activity_schedule_to_start": "not measured",
     }
     return concluded(felt, lacking, figures)
 
@@ -167,37 +110,6 @@ def concluded(felt: Sequence[Felt], lacking: str, figures: Mapping[str, Any]) ->
         figures=figures,
         witnesses=[w for each in told for w in each.finding.witnesses],
         clauses=[*(each.clause for each in felt), Clause(name=COVERAGE, outcome=Outcome.PASS)],
-    )
-
-
-def seen_neighbours(evidence: Evidence) -> Neighbours:
-    """The run with noise of a trial; `Unfit` where there is none to be judged."""
-    runs = sessions(evidence.of(LoadRun))
-    floods = evidence.of(Flood)
-    if len(runs) != 1 or len(floods) != 1:
-        raise Unfit(f"{len(runs)} load runs and {len(floods)} floods in one trial, expected one")
-    blocks = tuple(sorted(evidence.of(Block), key=lambda block: block.begin_ns))
-    load = fit_load(runs[0], evidence)
-    flood = floods[0]
-    calls = read_samples(evidence.raw(flood.samples, flood.sha256))
-    if len(calls) != flood.planned:
-        raise Unfit(f"{len(calls)} samples of {flood.planned} planned calls of the flood")
-    if not any(block.noisy for block in blocks):
-        raise Unfit("no noisy block came to its end")
-    return Neighbours(load=load, blocks=blocks, flood=flood, calls=calls)
-
-
-def too_quiet(seen: Neighbours, parameters: Mapping[str, Any]) -> str:
-    """Why the flood was no noise; empty if it was, in every block."""
-    least_per_s = parameters["noise_multiple"] * seen.load.run.rate_per_s
-    quietest = min(seen.noisy, key=lambda block: seen.calls_in(block).noise_per_s)
-    achieved = seen.calls_in(quietest).noise_per_s
-    if achieved >= least_per_s:
-        return ""
-    return (
-        f"the flood of {quietest.flood} in pair {quietest.pair + 1} reached {achieved:.3g} calls "
-        f"a second, noise is {least_per_s:g} at least ({parameters['noise_multiple']:g} times the "
-        "victim's arrivals): a test without noise proves nothing; raise --flood-rate"
     )
 
 
@@ -236,10 +148,41 @@ def latencies_felt(seen: Neighbours, parameters: Mapping[str, Any]) -> list[Felt
 
 
 def _felt(seen: Neighbours, load: Load, column: str, name: str, limit: Limit) -> Felt:
-    quiet_blocks = [block for block in seen.blocks if not block.noisy]
-    noisy = _judged(lambda blocks: seen.during(load, blocks), seen.noisy, column, limit)
-    quiet = _judged(lambda blocks: seen.during(load, blocks), quiet_blocks, column, limit)
-    ratio = ratio_of(_pairs(seen, load, column), limit.confidence)
+    return _compared(
+        name,
+        limit,
+        _judged(lambda blocks: seen.during(load, blocks), seen.noisy, column, limit),
+        _judged(lambda blocks: seen.during(load, blocks), seen.quiet, column, limit),
+        _pairs(seen, lambda block: _load_p95_ms(seen.during(load, [block]), column)),
+    )
+
+
+def _activities_felt(seen: Neighbours, evidence: Evidence) -> Felt:
+    """The wait for a worker alone, within what is promised of all of an activity."""
+    limit = Limit(
+        what="activities' waits (schedule_to_start)",
+        limit_ms=evidence.parameters["activity_p95_limit_ms"],
+        confidence=evidence.parameters["confidence"],
+    )
+    try:
+        waits = Waits.of(seen, evidence)
+    except Unfit as reason:
+        unknown = inconclusive(str(reason))
+        return _compared(ACTIVITY, limit, unknown, unknown, [])
+    return _compared(
+        ACTIVITY,
+        limit,
+        waits.judged(seen.noisy, limit),
+        waits.judged(seen.quiet, limit),
+        _pairs(seen, lambda block: _p95_ms([wait.took_ns for wait in waits.during([block])])),
+    )
+
+
+def _compared(
+    name: str, limit: Limit, noisy: Finding, quiet: Finding, pairs: Sequence[tuple[float, float]]
+) -> Felt:
+    """What was found in noisy blocks, less what is no neighbour's fault."""
+    ratio = ratio_of(pairs, limit.confidence)
     slower = ratio is not None and ratio.lower > 1
     figures = {
         "what": limit.what,
@@ -277,9 +220,8 @@ def _judged(
 
 def _completion_felt(seen: Neighbours, parameters: Mapping[str, Any]) -> Felt:
     sagas = replace(seen.load, samples=seen.load.samples.of(("RUN",)))
-    quiet_blocks = [block for block in seen.blocks if not block.noisy]
     noisy = _completed(seen.during(sagas, seen.noisy, 0.0), parameters)
-    quiet = _completed(seen.during(sagas, quiet_blocks), parameters)
+    quiet = _completed(seen.during(sagas, seen.quiet), parameters)
     outcome, reason = noisy.outcome, f"under noise {noisy.reason}"
     if outcome is Outcome.FAIL and quiet.outcome is Outcome.FAIL:
         outcome = Outcome.INCONCLUSIVE
@@ -307,21 +249,26 @@ def _completed(load: Load, parameters: Mapping[str, Any]) -> Finding:
         return inconclusive(str(reason))
 
 
-def _pairs(seen: Neighbours, load: Load, column: str) -> list[tuple[float, float]]:
+def _pairs(seen: Neighbours, p95_ms: Callable[[Block], float | None]) -> list[tuple[float, float]]:
     """The p95 of each noisy block and of the quiet one beside it, ms."""
     found = []
     for pair in sorted({block.pair for block in seen.blocks}):
-        both = {b.noisy: _p95_ms(seen.during(load, [b]), column) for b in seen.blocks
-                if b.pair == pair}  # fmt: skip
+        both = {block.noisy: p95_ms(block) for block in seen.blocks if block.pair == pair}
         noisy, quiet = both.get(True), both.get(False)
         if noisy is not None and quiet is not None:
             found.append((noisy, quiet))
     return found
 
 
-def _p95_ms(load: Load, column: str) -> float | None:
-    """None for fewer arrivals than are worth comparing; infinite if so many never ended."""
-    values = ordered(load.latencies(column)[load.due])
+def _load_p95_ms(load: Load, column: str) -> float | None:
+    return _p95_ms(load.latencies(column)[load.due])
+
+
+def _p95_ms(took_ns: Column | Sequence[int]) -> float | None:
+    """None for fewer than are worth comparing; infinite if so many never came."""
+    import numpy
+
+    values = ordered(numpy.asarray(took_ns, dtype=numpy.int64))
     if len(values) < _LEAST_IN_BLOCK:
         return None
     found = int(values[percentile_rank(len(values), PERCENTILE) - 1])
@@ -342,8 +289,8 @@ def _blocks(seen: Neighbours, parameters: Mapping[str, Any]) -> list[dict[str, A
                 "flood": block.flood if block.noisy else "–",
                 "served_per_s": round(calls.served / calls.seconds, 1),
                 "refused_per_s": round(calls.refused / calls.seconds, 1),
-                "start_p95_ms": _shown(_p95_ms(seen.during(starts, [block]), column)),
-                "query_p95_ms": _shown(_p95_ms(seen.during(queries, [block]), "answered_ns")),
+                "start_p95_ms": _shown(_load_p95_ms(seen.during(starts, [block]), column)),
+                "query_p95_ms": _shown(_load_p95_ms(seen.during(queries, [block]), "answered_ns")),
             }
         )
     return found

@@ -56,6 +56,17 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         parameters={"completion_min": 0.9},
     ),
     _beside_a_flood(
+        "one-queue-for-all",
+        ("INV-ISO-14",),
+        "The tenants share a namespace and a task queue, whose rate the flooding one uses up.",
+        *("--flood", "activities", "--rate", "1.5", "--flood-rate", "7.5", "--duration", "40"),
+        breakage=Breakage(
+            tenants={"beta": {"namespace": "alpha", "task_queue": "alpha-sagas"}},
+            drive=("one-queue-for-all",),
+        ),
+        parameters={"queue_activities_per_s": 25, "completion_min": 0.5, "horizon_s": 20},
+    ),
+    _beside_a_flood(
         "flood-let-through",
         ("THR-D",),
         "No tenant is refused anything, whatever is declared.",
