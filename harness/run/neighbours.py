@@ -39,7 +39,6 @@ DEFAULT_DURATION_S: Final = 180.0
 PAYLOAD_BYTES: Final = 256 << 10
 TIMES_MORE: Final = 10  # as many calls of the flood as arrivals of the victim
 ONE_WORKER: Final = "one-worker-for-all"  # a defect: one process serves both tenants
-ONE_QUEUE: Final = "one-queue-for-all"  # a defect: they have one task queue, and its worker
 UNSET: Final = "queue-limit-unset"  # a defect: the declared rate of a queue is not set
 _TAIL_S: Final = 1.0  # of the victim's arrivals, after the last block
 _CONNECTS_WITHIN_S: Final = 30.0
@@ -158,7 +157,7 @@ def _groups(request: Request) -> tuple[str, str]:
     """The groups of workers that serve the victim and the flooding tenant."""
     if request.target.worker.external or ONE_WORKER in request.breakage.drive:
         return CALM, CALM
-    return (VICTIM, VICTIM) if ONE_QUEUE in request.breakage.drive else (VICTIM, FLOODING)
+    return VICTIM, FLOODING
 
 
 def _queue_per_s(request: Request) -> float:

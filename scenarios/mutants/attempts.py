@@ -16,6 +16,7 @@ from typing import Any, Final
 import aiohttp
 from temporalio.exceptions import ApplicationError
 
+from scenarios.mutants.workflows.under_load import many
 from scenarios.reference.activities import Noop, Outside, Perform, perform, require_allowed
 from scenarios.reference.call import Call, headers, idempotency_key
 from scenarios.reference.services import ServiceFailed, call_service
@@ -159,6 +160,7 @@ def keeping_record(size_bytes: int) -> Perform:
 
 # --- work -----------------------------------------------------------------------------------------
 
+HELD_S: Final = 1.5
 SPINS_S: Final = 0.08
 ALONE_S: Final = 0.05
 _TURN: Final = asyncio.Lock()  # in this process; among several there is one on this file
@@ -201,6 +203,13 @@ def lingering(one_in: int = 1) -> Noop:
             await asyncio.sleep(LINGERS_S)
 
     return noop
+
+
+async def with_hands_full(outside: Outside, call: Call) -> dict[str, Any]:
+    """Takes long for each step while many signals come, to whosever runs."""
+    if many():
+        await asyncio.sleep(HELD_S)
+    return await perform(outside, call)
 
 
 async def spinning(outside: Outside, call: Call) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -152,6 +153,11 @@ PARTS: Final[Mapping[str, Parts]] = {
     "one-at-a-time-anywhere": Parts(perform=attempts.one_at_a_time_anywhere),
     "one-in-five-lost": Parts(workflow=under_load.LosesSome),
     "overwhelmed": Parts(workflow=under_load.Overwhelmed, runner=UnsandboxedWorkflowRunner),
+    "hands-full": Parts(
+        workflow=under_load.Counting,
+        perform=attempts.with_hands_full,
+        runner=UnsandboxedWorkflowRunner,
+    ),  # and PREPARED
     "dies-with-the-link": Parts(activities=links.dying_with_the_link),
     "spins": Parts(perform=attempts.spinning),
     "asks-without-pause": Parts(activities=links.asking_without_pause),
@@ -172,6 +178,7 @@ PARTS: Final[Mapping[str, Parts]] = {
 # what has to be done before the process connects
 PREPARED: Final[Mapping[str, Callable[[], None]]] = {
     "sdk-of-another-name": versions.name_another_sdk,
+    "hands-full": lambda: os.environ.update(REFERENCE_SLOTS="2"),
 }
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from temporalio.api.enums.v1 import ResourceExhaustedCause, ResourceExhaustedSco
 from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
 from temporalio.service import RPCError, RPCStatusCode
 
+import reports
 from harness.catalogue import load_catalogue
 from harness.checks.check import Evidence, Finding
+from harness.checks.slo import CHECKS
 from harness.checks.slo.flooding import OTHERS, QUEUE, RATE, TOLD, flood_is_refused
 from harness.checks.slo.neighbours import (
     ACTIVITY,
@@ -23,6 +25,7 @@ from harness.checks.slo.neighbours import (
     START,
     no_noise_is_felt,
 )
+from harness.checks.verdict import judge
 from harness.errors import UsageError
 from harness.journal.read import from_records, hand_made_manifest
 from harness.journal.records import (
@@ -531,3 +534,16 @@ class TestCauses:
 
     def test_another_status_is_named_alone(self) -> None:
         assert cause_of(RPCError("gone", RPCStatusCode.UNAVAILABLE, b"")) == "UNAVAILABLE"
+
+
+def test_the_report_shows_noisy_beside_quiet_and_shades_the_noise() -> None:
+    made = Trial(latency=slowed("saga"))
+    kinds = [LoadRun, Flood, Block, Executed, Stored, Gauge]
+    journal = made.evidence(kinds).journal
+    check = [check for check in CHECKS if check.id == "INV-ISO-14"]
+    found = judge(journal, check, {"INV-ISO-14": "M"}, PARAMETERS)
+    html = reports.render([reports.Trial(journal, found)], mutants={}, now_wall_ns=1)
+    assert "another tenant floods with signals" in html
+    assert "noisy 1" in html
+    assert "quiet 1" in html
+    assert "starts (user_perceived)" in html

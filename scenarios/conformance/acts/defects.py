@@ -30,5 +30,4 @@ class Defect(enum.StrEnum):
     SHORT_RETENTION = "retention-too-short"
     HEALTH_ELSEWHERE = "health-asked-elsewhere"
     ONE_WORKER = "one-worker-for-all"  # one process serves the victim and who floods
-    ONE_QUEUE = "one-queue-for-all"  # and one task queue, and its worker
     QUEUE_UNLIMITED = "queue-limit-unset"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -18,8 +18,8 @@ with workflow.unsafe.imports_passed_through():
 
 SLOW_S = 1.5
 LOST_ONE_IN = 5
-MANY, WITHIN_S, LATE_S = 6, 0.5, 0.6
-_BEGAN: deque[float] = deque(maxlen=MANY)  # of all runs in this process, whosever they are
+MANY, WITHIN_S, LATE_S = 5, 1.0, 1.0
+CAME: Final[deque[float]] = deque(maxlen=MANY)  # signals to any run in this process
 
 
 @workflow.defn(name="ReferenceSaga")
@@ -45,24 +45,41 @@ class LosesSome(ReferenceSaga):
 
 @workflow.defn(name="ReferenceSaga")
 class Overwhelmed(ReferenceSaga):
-    """With many new runs in its process, whosever, it gives up sagas and answers queries late."""
+    """With many signals in its process, whosever, it gives up sagas and answers queries late."""
 
     @workflow.run
     async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
-        _BEGAN.append(time.monotonic())
         return await super().run(raw)
 
     async def step(self, number: int, node: Step) -> None:
-        if _many():
+        if many():
             raise ApplicationError("overwhelmed", type="Overwhelmed", non_retryable=True)
         await super().step(number, node)
 
+    def receive(self, signal_id: str, name: str) -> None:
+        CAME.append(time.monotonic())
+        super().receive(signal_id, name)
+
     @workflow.query(name="state")
     def state(self) -> dict[str, Any]:
-        if _many():
+        if many():
             time.sleep(LATE_S)
         return super().state()
 
 
-def _many() -> bool:
-    return len(_BEGAN) == MANY and time.monotonic() - _BEGAN[0] < WITHIN_S
+@workflow.defn(name="ReferenceSaga")
+class Counting(ReferenceSaga):
+    """Counts the signals in its process, whosever."""
+
+    @workflow.run
+    async def run(self, raw: RawValue = NOTHING) -> dict[str, Any]:
+        return await super().run(raw)
+
+    def receive(self, signal_id: str, name: str) -> None:
+        CAME.append(time.monotonic())
+        super().receive(signal_id, name)
+
+
+def many() -> bool:
+    """Whether many signals came a moment ago."""
+    return len(CAME) == MANY and time.monotonic() - CAME[0] < WITHIN_S
