@@ -10,6 +10,7 @@ from harness.catalogue import load_catalogue
 from harness.catalogue.show import Mutants
 from reports.figures import moment
 from reports.jinja import fill
+from reports.sections.capacity import knees
 from reports.sections.chaos import time_lines
 from reports.sections.events import left_out
 from reports.sections.headline import headline
@@ -50,6 +51,7 @@ def render(
         matrices=matrices(trials, catalogue),
         left_out=left_out(trials, catalogue),
         objectives=objectives(merged, now),
+        knees=knees(trials, catalogue),
         loads=loads(trials, catalogue),
         time_lines=time_lines(trials),
         timings=timings(trials),

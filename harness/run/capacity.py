@@ -141,7 +141,8 @@ def bounds_of(request: Request, asked: Capacity) -> Bounds:
     problems += _workers(request, asked.workers)
     if problems:
         raise UsageError("; ".join(problems))
-    first = Try(rate_per_s=asked.start_per_s, purpose=Purpose.SEARCH)
+    purpose = Purpose.SEARCH if len(asked.workers) == 1 else Purpose.SATURATE
+    first = Try(rate_per_s=asked.start_per_s, purpose=purpose)
     share_s = asked.budget_s / len(asked.workers)
     if cost_s(request, first) > share_s:
         for_each = " for each number of workers" if len(asked.workers) > 1 else ""
@@ -184,6 +185,8 @@ def measured_s(rate_per_s: float) -> float:
 
 def lasts_s(step: Try) -> float:
     """From the first arrival of a step to its last."""
+    if step.purpose is Purpose.SATURATE:  # only completions are counted
+        return SETTLES_S + SHORTEST_S
     more = CONFIRMS if step.purpose is Purpose.CONFIRM else 1.0
     return SETTLES_S + round(measured_s(step.rate_per_s) * more)
 
@@ -256,7 +259,7 @@ class _Steps:
                 break
             rate = min(bounds.most_per_s, rate * bounds.factor)
         self._ended(workers, bounds, budget_s, time.monotonic() - began, ending)
-        self._request.progress(f"with {workers} worker processes, {rate:g}/s: {ending}")
+        self._request.progress(f"worker processes: {workers}; offered: {rate:g}/s; {ending}")
         return rate
 
     def _ended(

@@ -435,7 +435,7 @@ def scaled(one: float, two: float, offered: float = 30.0, **gauges: float) -> Fi
 def test_throughput_that_nearly_doubles_passes() -> None:
     found = scaled(10, 19)
     assert found.outcome is Outcome.PASS, found.reason
-    assert found.figures["by_workers"]["2"]["efficiency_lower"] == pytest.approx(0.95, abs=0.05)
+    assert found.figures["by_workers"][1]["efficiency_lower"] == pytest.approx(0.95, abs=0.05)
 
 
 def test_throughput_that_stays_fails() -> None:
@@ -457,7 +457,7 @@ def test_a_speed_up_around_the_least_is_not_decided() -> None:
 def test_what_carried_all_it_was_offered_may_carry_more() -> None:
     found = scaled(10, 12, offered=12)
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.figures["by_workers"]["2"]["carried_upper_per_s"] is None
+    assert found.figures["by_workers"][1]["carried_upper_per_s"] is None
 
 
 def test_a_generator_that_did_not_keep_up_shows_no_scaling() -> None:

@@ -22,10 +22,10 @@ class Usage:
     cores: Mapping[str, float]
     machine: float | None
 
-    def as_figures(self) -> dict[str, float]:
-        """By role."""
-        found = {f"{role}_cores": round(each, 3) for role, each in sorted(self.cores.items())}
-        return found if self.machine is None else {**found, "machine_share": round(self.machine, 3)}
+    def __str__(self) -> str:
+        by_role = [f"{role} {each:.2f}" for role, each in sorted(self.cores.items())]
+        machine = [] if self.machine is None else [f"machine {self.machine:.0%}"]
+        return ", ".join([*by_role, *machine])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,19 +30,22 @@ def throughput_grows(evidence: Evidence) -> Finding:
     least = float(evidence.parameters["scaling_efficiency_min"])
     full = float(evidence.parameters["cpu_full_share"])
     base, (_, of_base) = found[0]
-    rows: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     told, outcomes = [], set()
     for each, (seen, carried) in found:
         more = each.workers / base.workers
         lower, upper = (1.0, 1.0) if each is base else _ratio(carried, of_base, more)
         machine = usage_of_machine(seen.used) if seen else None
-        rows[str(each.workers)] = {
-            "carried_lower_per_s": carried[0],
-            "carried_upper_per_s": carried[1],
-            "efficiency_lower": lower,
-            "efficiency_upper": upper,
-            "machine_share": machine,
-        }
+        rows.append(
+            {
+                "workers": each.workers,
+                "carried_lower_per_s": carried[0],
+                "carried_upper_per_s": carried[1],
+                "efficiency_lower": lower,
+                "efficiency_upper": upper,
+                "machine_share": machine,
+            }
+        )
         told.append(f"{each.workers} carry {_span(*carried)}/s")
         if each is base:
             continue

@@ -37,15 +37,17 @@ class Seen:
         """A line of the table of steps."""
         figures = self.judged.figures
         return {
-            "rate_per_s": self.step.rate_per_s,
             "outcome": str(self.outcome),
+            "why": self.judged.reason,
+            "cpu": str(self.used),
+            "step": self.step.session,
+            "rate_per_s": self.step.rate_per_s,
             "offered_per_s": figures.get("offered_per_s"),
             "achieved_per_s": figures.get("achieved_per_s"),
             "p95_ms": figures.get("p95_ms"),
             "p95_upper_ms": figures.get("p95_upper_ms"),
             "backlog_slope_per_s": figures.get("backlog_slope_per_s"),
             "left_open": self.judged.left_open,
-            **self.used.as_figures(),
         }
 
     def witness(self) -> Witness:

@@ -44,7 +44,7 @@ def volume_is_carried(evidence: Evidence) -> Finding:
         "full_first": _full(searched),
         "undecided_rates": [f"{rate:g}/s" for rate in knee.open_rates],
         "judged_anew": sum(s.step.outcome != s.outcome for s in searched.steps),
-        "steps": {f"step {s.step.session}": s.row() for s in searched.steps},
+        "steps": [s.row() for s in searched.steps],
     }
     at_peak = f"the declared volume at its peak is {declared:.4g}/s"
     seen = f"the knee lies in {knee}; {at_peak}"

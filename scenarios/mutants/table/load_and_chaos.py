@@ -138,7 +138,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         parameters={**_ROOM, "cpu_full_share": 1.0},
         arm="capacity",
         profile="load",
-        options=("--start", "8", "--max-rate", "8", "--budget", "130", "--workers", "1,2"),
+        options=("--start", "4", "--max-rate", "4", "--budget", "300", "--workers", "1,2"),
         collateral=_BEYOND,
     ),
     Mutant(
