@@ -1,7 +1,7 @@
 """The knee as plots: what a search tried, rate by rate, and how each step ended.
 
-A step that held is a ring, one that failed a cross, one that decided nothing a bar: they differ by
-more than their colour.
+A step that held is a ring, one that failed a cross, one that decided nothing a bar, and one whose
+generator did not keep up a square: they differ by more than their colour.
 """
 
 from __future__ import annotations
@@ -43,11 +43,15 @@ def _marks(points: Iterable[Point]) -> str:
     return bars((x - 4, x + 4, y - 1.2, y + 1.2) for x, y in points)
 
 
+def _squares(points: Iterable[Point]) -> str:
+    return bars((x - 3.5, x + 3.5, y - 3.5, y + 3.5) for x, y in points)
+
+
 _SIGNS: Final[dict[str, tuple[str, str, Callable[[list[Point]], str]]]] = {
     "held": ("held", "p95", _rings),
     "failed": ("failed", "never", lambda points: crosses(points, 4.5)),
     "undecided": ("undecided", "bars", _marks),
-    "generator": ("generator late", "max", _marks),
+    "generator": ("generator late", "max", _squares),
 }
 
 
@@ -84,7 +88,8 @@ def latency_by_rate(steps: Sequence[KneeStep], limit_ms: float) -> Plot | None:
     return _plot(
         "The knee: p95 of starts by offered rate",
         "Each step by its rate: a ring where all held, a cross where something failed, a bar where "
-        "nothing was decided. The stroke above reaches to the upper bound.",
+        "nothing was decided, a square where the generator was late. The stroke above reaches to "
+        "the upper bound.",
         (x, y),
         latency_ticks(y),
         (paths, labels),

@@ -128,7 +128,8 @@ def _conditions(
         told = [each.reason for each in found if each.outcome is outcome]
         if told:
             return step, "; ".join(told), figures
-    return StepOutcome.HELD, "; ".join((starts.reason, backlog.reason)), figures
+    upper = f"p95 of starts at most {figures['p95_upper_ms']:.1f} ms, {sure(confidence)}"
+    return StepOutcome.HELD, f"{upper}; {backlog.reason}", figures
 
 
 def _not_too_low(completions: Finding) -> _Part:
