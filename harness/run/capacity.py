@@ -51,6 +51,7 @@ DRAINS_S: Final = 20.0
 MOST_DRAIN_S: Final = 60.0  # and of what is open still
 NOTHING_OPEN: Final = "open: 0"  # as `harness.drive.drained` says it
 CONFIRMS: Final = 1.5  # so many times as long as a step of the search
+MOST_TIMES: Final = 4  # so many times, where shorter ones decided nothing
 STARTS_AND_ENDS_S: Final = 8.0  # of the generator's process
 LEAST_PER_S: Final = 0.05
 MOST_WORKERS: Final = 16
@@ -150,7 +151,7 @@ def bounds_of(request: Request, asked: Capacity) -> Bounds:
             f"--budget {asked.budget_s:g}: one step at {asked.start_per_s:g}/s may take "
             f"{cost_s(request, first):.0f} s{for_each}; give more, or a higher --start"
         )
-    longest_s = SETTLES_S + CONFIRMS * measured_s(most)
+    longest_s = SETTLES_S + MOST_TIMES * measured_s(most)
     shape_of("constant", most, longest_s)
     return Bounds(
         start_per_s=asked.start_per_s,
@@ -187,7 +188,7 @@ def lasts_s(step: Try) -> float:
     """From the first arrival of a step to its last."""
     if step.purpose is Purpose.SATURATE:  # only completions are counted
         return SETTLES_S + SHORTEST_S
-    more = CONFIRMS if step.purpose is Purpose.CONFIRM else 1.0
+    more = CONFIRMS if step.purpose is Purpose.CONFIRM else min(step.times, MOST_TIMES)
     return SETTLES_S + round(measured_s(step.rate_per_s) * more)
 
 

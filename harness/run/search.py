@@ -2,8 +2,9 @@
 
 The rate grows by a factor until a step does not hold, then the gap is halved (in its logarithm)
 down to the resolution. An edge of the interval that rests on one step is tried again, and a third
-time where the two disagree; what remains undecided after `repeats` is left open, and said. The time
-for the last word on the rate that held is kept back of the budget.
+time where the two disagree. A step that decided nothing is made again, longer each time; what
+remains undecided after `repeats` is left open, and said. The time for the last word on the rate that
+held is kept back of the budget.
 """
 
 from __future__ import annotations
@@ -61,10 +62,11 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """The next step."""
+    """The next step; `times` as long as usual, where shorter ones decided nothing."""
 
     rate_per_s: float
     purpose: Purpose
+    times: int = 1
 
 
 def next_try(
@@ -132,7 +134,10 @@ def _repeated(bounds: Bounds, tried: Sequence[Tried]) -> Try | None:
     else:
         again = not held and not failed
         most = bounds.repeats - 1 if stands is StepOutcome.GENERATOR else bounds.repeats
-    return _search(bounds, rate) if again and len(outcomes) < most else None
+    if not again or len(outcomes) >= most:
+        return None
+    undecided = outcomes.count(StepOutcome.UNDECIDED)
+    return _search(bounds, rate, times=1 + undecided)
 
 
 def _gaps(tried: Sequence[Tried], found: Interval) -> list[tuple[float, float]]:
@@ -163,6 +168,6 @@ def _again(bounds: Bounds, tried: Sequence[Tried], rate: float | None, is_sure: 
     return Try(rate_per_s=rate, purpose=Purpose.CONFIRM)
 
 
-def _search(bounds: Bounds, rate: float) -> Try:
-    held = min(bounds.most_per_s, float(f"{rate:.{DIGITS}g}"))
-    return Try(rate_per_s=held, purpose=Purpose.SEARCH)
+def _search(bounds: Bounds, rate: float, times: int = 1) -> Try:
+    rounded = min(bounds.most_per_s, float(f"{rate:.{DIGITS}g}"))
+    return Try(rate_per_s=rounded, purpose=Purpose.SEARCH, times=times)

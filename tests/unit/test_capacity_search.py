@@ -33,7 +33,7 @@ class Ended:
 
 
 def cost_s(step: Try) -> float:
-    return 60.0 if step.purpose is Purpose.CONFIRM else 40.0
+    return 60.0 if step.purpose is Purpose.CONFIRM else 40.0 * step.times
 
 
 def searched(platform: Platform, bounds: Bounds, budget_s: float = FREE_S) -> Ended:
@@ -148,6 +148,18 @@ def test_where_nothing_is_decided_nothing_is_said() -> None:
     assert ended.interval.held_per_s is None
     assert ended.interval.failed_per_s is None
     assert ended.why is Ending.OPEN
+
+
+def test_a_step_that_decided_nothing_is_made_again_and_longer() -> None:
+    tried: list[Tried] = []
+    lengths = []
+    for _ in range(3):
+        step = next_try(BOUNDS, tried, FREE_S, cost_s)
+        assert isinstance(step, Try)
+        assert step.rate_per_s == BOUNDS.start_per_s
+        lengths.append(step.times)
+        tried.append(Tried(rate_per_s=step.rate_per_s, outcome=UNDECIDED))
+    assert lengths == [1, 2, 3]
 
 
 def test_the_ceiling_held() -> None:
