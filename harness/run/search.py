@@ -3,8 +3,8 @@
 The rate grows by a factor until a step does not hold, then the gap is halved (in its logarithm)
 down to the resolution. An edge of the interval that rests on one step is tried again, and a third
 time where the two disagree. A step that decided nothing is made again, longer each time; what
-remains undecided after `repeats` is left open, and said. The time for the last word on the rate that
-held is kept back of the budget.
+remains undecided after `repeats` is left open, and said. The time for the last word on the rate
+that held is kept back of the budget.
 """
 
 from __future__ import annotations
