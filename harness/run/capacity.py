@@ -36,8 +36,13 @@ from harness.run.search import Bounds, Ending, Purpose, Try, next_try
 from harness.run.serve import start_parts
 from harness.trial import Trial
 
-SEARCHED: Final = tuple(name for name, shows in WORKLOADS.items() if "SLO-REL-1" in shows)
-"""Workloads of which something is awaited that workers do: others have no backlog to see."""
+JUDGED: Final = frozenset({"SLO-START-1", "SLO-REL-1"})  # the service levels that a step judges
+SEARCHED: Final = tuple(
+    name
+    for name, shows in WORKLOADS.items()
+    if {each for each in shows if each.startswith("SLO-")} == JUDGED
+)
+"""Workloads that show these and no other ones: a rate that breaks another one has not held."""
 DEFAULT_START_PER_S: Final = 2.0
 DEFAULT_BUDGET_S: Final = 600.0
 MOST_BUDGET_S: Final = 86_400.0
@@ -136,8 +141,8 @@ def bounds_of(request: Request, asked: Capacity) -> Bounds:
         problems.append(f"--start {asked.start_per_s:g} lies above --max-rate {most:g}")
     if asked.workload not in SEARCHED:
         problems.append(
-            f"--workload {asked.workload}: a knee is searched with {', '.join(SEARCHED)}, which "
-            "await what workers do"
+            f"--workload {asked.workload}: a knee is searched with {', '.join(SEARCHED)}; of other "
+            "workloads a step does not judge all service levels"
         )
     problems += _workers(request, asked.workers)
     if problems:
