@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.catalogue import load_catalogue
-from harness.checks.slo.load import NEVER, RUNS, STARTS, Load, Unfit, complete, punctual
+from harness.checks.slo.load import (
+    BESIDE_A_FLOOD,
+    NEVER,
+    RUNS,
+    STARTS,
+    Load,
+    Unfit,
+    complete,
+    punctual,
+)
 from harness.checks.slo.telling import ordered
 from harness.errors import UsageError
 from harness.journal.manifest import WHY_ENDED
@@ -160,6 +169,8 @@ def _unfit(journal: Journal, whole: WholeRun | None) -> str:
         return f"it was {manifest.ended}" + (f": {why}" if why else "")
     if whole is None:
         return "it has no load run"
+    if whole.run.workload == BESIDE_A_FLOOD:
+        return "another tenant flooded beside it"
     if whole.lost:
         return f"{len(whole.lost)} of {whole.run.parts} processes of its generator were lost"
     try:

@@ -260,10 +260,12 @@ class _Recorder:
 
     def blocks(self, until_ns: int) -> None:
         """Record the blocks that are over."""
-        length_ns = round(self._plan.block_s * 1e9)
         while self._blocks < len(self._plan.blocks):
-            begin_ns = self._origin.begin_ns + self._blocks * length_ns
-            if begin_ns + length_ns > until_ns:
+            begin_ns, end_ns = (
+                self._origin.begin_ns + round((self._blocks + place) * self._plan.block_s * 1e9)
+                for place in (0, 1)
+            )
+            if end_ns > until_ns:
                 return
             block = self._plan.blocks[self._blocks]
             self._segment.write(
@@ -273,7 +275,7 @@ class _Recorder:
                     noisy=block.noisy,
                     flood=block.flood,
                     begin_ns=begin_ns,
-                    end_ns=begin_ns + length_ns,
+                    end_ns=end_ns,
                 )
             )
             self._segment.flush()

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 import reports
 from harness.catalogue import load_catalogue
 from harness.checks.check import Evidence, Finding
-from harness.checks.slo import CHECKS
+from harness.checks.slo import CHECKS, completion, start_latency
 from harness.checks.slo.flooding import OTHERS, QUEUE, RATE, TOLD, flood_is_refused
 from harness.checks.slo.neighbours import (
     ACTIVITY,
@@ -26,6 +27,7 @@ from harness.checks.slo.neighbours import (
     no_noise_is_felt,
 )
 from harness.checks.verdict import judge
+from harness.compare.runs import read_run
 from harness.errors import UsageError
 from harness.journal.read import from_records, hand_made_manifest
 from harness.journal.records import (
@@ -51,7 +53,7 @@ from harness.load.engine import Sample
 from harness.load.flood import KINDS, Noise, cause_of
 from harness.load.samples import Origin, SampleOutcome, encode
 from harness.outcome import Outcome
-from tests.unit.load_trials import load_run
+from tests.unit.load_trials import load_run, samples, sealed
 
 BEGIN_NS = 1_000_000_000_000
 MS = 1_000_000
@@ -547,3 +549,14 @@ def test_the_report_shows_noisy_beside_quiet_and_shades_the_noise() -> None:
     assert "noisy 1" in html
     assert "quiet 1" in html
     assert "starts (user_perceived)" in html
+
+
+def test_a_run_beside_a_flood_is_compared_with_no_other(tmp_path: Path) -> None:
+    trial = sealed(tmp_path / "t", samples([10.0] * 20, [20.0] * 20), workload="neighbours")
+    assert read_run(trial).unfit == "another tenant flooded beside it"
+
+
+def test_other_service_levels_leave_a_run_beside_a_flood_alone() -> None:
+    evidence = Trial(latency=slowed("saga"), lost=lambda _noisy, _number: True).evidence([LoadRun])
+    for judged in (start_latency, completion):
+        assert "no load run had an operation" in judged(evidence).reason
