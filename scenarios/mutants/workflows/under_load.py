@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
 
 SLOW_S = 1.5
 LOST_ONE_IN = 5
-MANY, WITHIN_S, LATE_S = 5, 1.0, 1.0
+MANY, WITHIN_S, LATE_S = 5, 0.6, 1.0
 CAME: Final[deque[float]] = deque(maxlen=MANY)  # signals to any run in this process
 
 
