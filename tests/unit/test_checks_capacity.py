@@ -386,6 +386,15 @@ def test_what_is_full_is_told_by_whose_cpu_is_used_up(used: Usage, late: bool, w
     assert bound_of(used, 1, 0.9, starts_late=late).what == what
 
 
+def test_a_machine_that_others_have_filled_is_said_to_be() -> None:
+    ours = bound_of(Usage({"engine": 1.2, "worker": 0.6}, 0.96, 1.9), 1, 0.9, starts_late=True)
+    theirs = bound_of(Usage({"engine": 0.5, "worker": 0.2}, 0.96, 1.9), 1, 0.9, starts_late=True)
+    assert ours.what == theirs.what == "the whole machine's CPU"
+    assert (ours.foreign, theirs.foreign) == (False, True)
+    assert "others" not in ours.shown_by
+    assert "others than the platform took 1.20 of the 1.90 busy cores" in theirs.shown_by
+
+
 def test_several_worker_processes_have_a_core_each() -> None:
     used = Usage({"worker": 0.95}, 0.6)
     assert bound_of(used, 2, 0.9, starts_late=False).what == "not known"
@@ -407,6 +416,16 @@ def test_what_was_full_is_said_of_the_lowest_rate_that_failed() -> None:
     trial = Trial().step(4, times=2).step(8, good=False, times=2)
     trial.gauges(engine=0.4, worker=0.97, machine=1.4, machine_idle=0.6)
     assert trial.judged().figures["full_first"].startswith("worker: ")
+
+
+@pytest.mark.parametrize(("engine", "outcome"), [(0.5, Outcome.INCONCLUSIVE), (1.8, Outcome.FAIL)])
+def test_what_fails_on_a_machine_that_others_have_filled_is_not_held_against_it(
+    engine: float, outcome: Outcome
+) -> None:
+    trial = Trial().step(8, good=False, times=2)
+    trial.gauges(engine=engine, machine=1.95, **{"machine_idle": 0.05})
+    assert trial.judged(workflows_per_day=80_000).outcome is outcome
+    assert trial.judged(workflows_per_day=80_000, cpu_full_share=1.0).outcome is Outcome.FAIL
 
 
 # --- DUR-10

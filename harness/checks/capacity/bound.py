@@ -10,6 +10,7 @@ from typing import Final
 from harness.journal.records import CPU_S, MACHINE, MACHINE_IDLE, Gauge
 
 WORKER_FULL: Final = 0.85  # of one core for each worker process, which is what Python can use
+OTHERS_MATTER: Final = 0.2  # of the busy cores, used by what is none of ours
 WORKER: Final = "worker"
 ENGINE: Final = "engine"
 NOT_KNOWN: Final = "not known"
@@ -17,10 +18,12 @@ NOT_KNOWN: Final = "not known"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU shares by role over a span of time, in cores; `machine` is a share of all cores."""
+    """CPU shares by role over a span of time, in cores; `machine` is a share of all cores, of which
+    `busy` were so, whoever used them."""
 
     cores: Mapping[str, float]
     machine: float | None
+    busy: float | None = None
 
     def __str__(self) -> str:
         by_role = [f"{role} {each:.2f}" for role, each in sorted(self.cores.items())]
@@ -30,10 +33,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What was full first, in a word, and what shows it."""
+    """What was full first, in a word, and what shows it. `foreign`: others than the platform have
+    filled the machine, and nothing is to be held against it."""
 
     what: str
     shown_by: str
+    foreign: bool = False
 
 
 def usage(gauges: Sequence[Gauge], begin_ns: int, end_ns: int) -> Usage:
@@ -52,7 +57,11 @@ def usage(gauges: Sequence[Gauge], begin_ns: int, end_ns: int) -> Usage:
         busy / (busy + idle) if busy is not None and idle is not None and busy + idle else None
     )
     seconds = max((end_ns - begin_ns) / 1e9, 1e-9)
-    return Usage({role: each / seconds for role, each in used.items()}, machine)
+    return Usage(
+        {role: each / seconds for role, each in used.items()},
+        machine,
+        None if busy is None else busy / seconds,
+    )
 
 
 def _spent(points: Sequence[tuple[int, float]], begin_ns: int, end_ns: int) -> float | None:
@@ -88,8 +97,12 @@ def bound_of(used: Usage, workers: int, full_share: float, *, starts_late: bool)
     share = "" if used.machine is None else f"the machine is at {used.machine:.0%}"
     if used.machine is not None and used.machine > full_share:
         most = max(used.cores, key=lambda role: used.cores[role], default="")
-        by = f", most of it by the {most} ({used.cores[most]:.2f} cores)" if most else ""
-        return Bound("the whole machine's CPU", f"{share} of its CPU{by}")
+        by = f", most of ours by the {most} ({used.cores[most]:.2f} cores)" if most else ""
+        others = (used.busy or 0.0) - sum(used.cores.values())
+        foreign = bool(used.busy and others > OTHERS_MATTER * used.busy)
+        if foreign:
+            by += f"; others than the platform took {others:.2f} of the {used.busy:.2f} busy cores"
+        return Bound("the whole machine's CPU", f"{share} of its CPU{by}", foreign)
     each = used.cores.get(WORKER, 0.0) / max(workers, 1)
     if each >= WORKER_FULL:
         return Bound(WORKER, f"each of its processes is at {each:.0%} of the core it can use")

@@ -59,6 +59,9 @@ def volume_is_carried(evidence: Evidence) -> Finding:
         reason = f"{seen}, so that {head:.3g} times as much is carried (each step {confidence})"
         return passed(f"{reason}{later}{full}", **figures)
     if knee.failed_per_s is not None and knee.failed_per_s <= declared and knee.failed_sure:
+        bound = searched.bound
+        if bound is not None and bound.foreign:
+            return inconclusive(f"{seen}, but {bound.shown_by}", **figures)
         broken = [
             s.witness()
             for s in searched.steps
