@@ -423,7 +423,7 @@ def test_what_fails_on_a_machine_that_others_have_filled_is_not_held_against_it(
     engine: float, outcome: Outcome
 ) -> None:
     trial = Trial().step(8, good=False, times=2)
-    trial.gauges(engine=engine, machine=1.95, **{"machine_idle": 0.05})
+    trial.gauges(engine=engine, machine=1.95, machine_idle=0.05)
     assert trial.judged(workflows_per_day=80_000).outcome is outcome
     assert trial.judged(workflows_per_day=80_000, cpu_full_share=1.0).outcome is Outcome.FAIL
 
