@@ -340,6 +340,15 @@ def test_an_edge_of_one_step_decides_nothing(volume: int, rate: int) -> None:
     assert "interrupted" in found.reason
 
 
+def test_two_steps_agree_though_they_were_of_different_rates() -> None:
+    both_failed = Trial().step(8, good=False).step(4, good=False)
+    assert both_failed.judged(workflows_per_day=80_000).outcome is Outcome.FAIL
+    assert both_failed.judged(workflows_per_day=50_000).outcome is Outcome.INCONCLUSIVE
+    both_held = Trial().step(2).step(4)
+    assert both_held.judged().outcome is Outcome.PASS
+    assert both_held.judged(workflows_per_day=20_000).outcome is Outcome.INCONCLUSIVE
+
+
 def test_what_a_record_says_of_a_step_is_not_believed() -> None:
     trial = Trial().step(4, good=False, times=2)
     told = [

@@ -36,7 +36,10 @@ SILENT = replace(PLANNED, shape="burst:rate=50,every=20,for=2", rate_per_s=0.0)
 INTERACTIVE = Settings(address="127.0.0.1:7233", tenants=(ALPHA,), per_user_per_s=2.0)
 
 
-@pytest.mark.parametrize("settings", [PLANNED, SHAPED, SILENT, INTERACTIVE])
+LATER = replace(PLANNED, session=7)
+
+
+@pytest.mark.parametrize("settings", [PLANNED, SHAPED, SILENT, INTERACTIVE, LATER])
 def test_settings_survive_the_environment(settings: Settings) -> None:
     assert from_environment(to_environment(settings)) == settings
 

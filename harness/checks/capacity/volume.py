@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from harness.checks.capacity.knee import Interval, StepOutcome
+from harness.checks.capacity.knee import SURE, StepOutcome
 from harness.checks.capacity.searched import Searched, searches
 from harness.checks.check import Evidence, Finding, failed, inconclusive, passed
 from harness.checks.slo.telling import sure
@@ -18,11 +18,12 @@ def volume_is_carried(evidence: Evidence) -> Finding:
     """'10,000 workflows/day initially, scaling to 100,000 workflows/day'.
 
     The knee is an interval: the highest rate at which all service levels held and the backlog did
-    not grow, and the lowest at which they did not, each by two steps that agree. The declared
-    volume (`workflows_per_day`), at its peak (`peak_factor` times its mean), lies at or below the
-    one that held: pass. At or above the one that did not: fail. Between, or where an edge rests on
-    a single step: inconclusive. The later volume and the burst (an hour of a day in five minutes)
-    are shown. The fewest worker processes that were tried are judged.
+    not grow, and the lowest at which they did not. The declared volume (`workflows_per_day`), at
+    its peak (`peak_factor` times its mean), lies at or below the one that held: pass. At or above
+    the one that did not: fail. Between, or where a single step says so: inconclusive, as is a rate
+    that did not hold while others than the platform filled the machine (`cpu_full_share`). The
+    later volume and the burst (an hour of a day in five minutes) are shown. The fewest worker
+    processes that were tried are judged.
     """
     found = searches(evidence)
     if not found:
@@ -38,7 +39,9 @@ def volume_is_carried(evidence: Evidence) -> Finding:
         **rates,
         "headroom": _times(knee.held_per_s, declared),
         "headroom_below": _times(knee.failed_per_s, declared),
-        **{f"{n}_carried": _carried(knee, rates[f"{n}_per_s"]) for n in ("later_peak", "burst")},
+        **{
+            f"{n}_carried": _carried(searched, rates[f"{n}_per_s"]) for n in ("later_peak", "burst")
+        },
         "workers": searched.workers,
         "ended": searched.ended or INTERRUPTED,
         "full_first": _full(searched),
@@ -54,18 +57,18 @@ def volume_is_carried(evidence: Evidence) -> Finding:
         f"{figures['later_peak_carried']}"
     )
     full = f"; full first: {figures['full_first']}"
-    if knee.held_per_s is not None and knee.held_per_s >= declared and knee.held_sure:
+    if knee.held_per_s is not None and _held(searched, declared):
         head = knee.held_per_s / declared
         reason = f"{seen}, so that {head:.3g} times as much is carried (each step {confidence})"
         return passed(f"{reason}{later}{full}", **figures)
-    if knee.failed_per_s is not None and knee.failed_per_s <= declared and knee.failed_sure:
+    if _failed(searched, declared):
         bound = searched.bound
         if bound is not None and bound.foreign:
             return inconclusive(f"{seen}, but {bound.shown_by}", **figures)
         broken = [
             s.witness()
             for s in searched.steps
-            if s.outcome is StepOutcome.FAILED and s.step.rate_per_s == knee.failed_per_s
+            if s.outcome is StepOutcome.FAILED and s.step.rate_per_s <= declared
         ]
         return failed(f"{seen}, which is not carried{full}", broken, **figures)
     return inconclusive(f"{seen}: {_doubt(searched, declared)}", **figures)
@@ -89,13 +92,28 @@ def _times(rate: float | None, declared: float) -> float | None:
     return None if rate is None else round(rate / declared, 3)
 
 
-def _carried(knee: Interval, rate: float) -> str:
+def _held(searched: Searched, rate: float) -> bool:
+    """Whether the knee lies at or above a rate, by steps enough that held there or higher up."""
+    high = searched.interval.held_per_s
+    return high is not None and _agreeing(searched, StepOutcome.HELD, rate, high) >= SURE
+
+
+def _failed(searched: Searched, rate: float) -> bool:
+    """Whether the knee lies below a rate, by steps enough that failed there or lower down."""
+    low = searched.interval.failed_per_s
+    return low is not None and _agreeing(searched, StepOutcome.FAILED, low, rate) >= SURE
+
+
+def _agreeing(searched: Searched, outcome: StepOutcome, low: float, high: float) -> int:
+    rates = [s.step.rate_per_s for s in searched.steps if s.outcome is outcome]
+    return sum(low <= rate <= high for rate in rates)
+
+
+def _carried(searched: Searched, rate: float) -> str:
     """Whether a rate that is not judged is carried, in words."""
-    if knee.held_per_s is not None and knee.held_per_s >= rate and knee.held_sure:
+    if _held(searched, rate):
         return "is carried"
-    if knee.failed_per_s is not None and knee.failed_per_s <= rate and knee.failed_sure:
-        return "is not carried"
-    return "is not decided"
+    return "is not carried" if _failed(searched, rate) else "is not decided"
 
 
 def _full(searched: Searched) -> str:
