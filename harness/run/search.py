@@ -103,6 +103,8 @@ def _wanted(bounds: Bounds, tried: Sequence[Tried]) -> Try | Ending:
                 return more
             ending = more
         elif low <= 0:
+            if high == bounds.start_per_s and len(tried) == 1:
+                return _search(bounds, high)  # a platform that has just begun may have hiccups
             if high <= bounds.least_per_s:
                 ending = Ending.FLOOR
             else:
