@@ -15,7 +15,7 @@ mutants: setup
 	$(BIN)/harness mutants
 
 test-long: setup
-	$(BIN)/python -m pytest -m "real or long" tests
+	$(BIN)/python -m pytest -m "(real or long) and not languages" tests
 	$(BIN)/harness mutants
 	$(BIN)/harness mutants every-service-slow
 

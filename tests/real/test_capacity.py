@@ -14,7 +14,7 @@ from harness.journal.read import read_trial
 from harness.journal.records import CPU_S, MACHINE, Gauge, LoadRun, Search, Step
 from tests.real.commands import Place, kill
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 STEP_S = 120.0
 
 

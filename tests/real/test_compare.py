@@ -11,7 +11,7 @@ import pytest
 
 from tests.real.commands import Place, kill, manifest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 ONE_PAIR = ("compare", "--interleave", "1", "--rate", "3", "--duration", "3")
 GONE_WITHIN_S = 5
 

@@ -19,7 +19,7 @@ from harness.journal.records import BYPASSING, UNDER_LOAD, Gauge, Stored, Subjec
 from harness.outcome import Outcome
 from tests.real.commands import PATIENCE_S, ROOT, Place, kill
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 TARGET = f"""\
 engine: {{embedded: true}}
 tenants:

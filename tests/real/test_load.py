@@ -228,6 +228,7 @@ def test_two_processes_send_one_plan(platform: Platform, tmp_path: Path) -> None
     assert max(abs(gap - 100) for gap in gaps_ms) < 50  # they began at the same moment
 
 
+@pytest.mark.long
 def test_several_processes_end_with_their_master(platform: Platform, tmp_path: Path) -> None:
     settings = asked(platform, tmp_path, duration_s=60.0)
     load = start_load(platform, settings, processes=2)
@@ -296,6 +297,7 @@ def test_a_locust_user_is_worth_some_arrivals_a_second(platform: Platform, tmp_p
     assert {verdict.outcome for verdict in verdicts} == {Outcome.INCONCLUSIVE}
 
 
+@pytest.mark.long
 def test_locust_workers_share_the_users_and_confuse_nothing(
     platform: Platform, tmp_path: Path
 ) -> None:

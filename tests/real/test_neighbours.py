@@ -14,7 +14,7 @@ from harness.journal.records import Block, Executed, Flood, LoadRun, Process
 from harness.load.samples import SampleOutcome, read_samples
 from tests.real.commands import Place, kill, manifest
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 FLOODED = ("load", "--workload", "neighbours", "--pairs", "6", "--rate", "2", "--flood-rate", "20")
 
 

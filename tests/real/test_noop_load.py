@@ -11,7 +11,7 @@ from harness.journal.read import read_trial
 from harness.journal.records import DRAWN, Executed, Gauge
 from tests.real.commands import ROOT, Place, kill
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 LACKING = "from scenarios.reference.worker import Parts, main; main(Parts(lacks=('noop',)))"
 TARGET = f"""\
 engine: {{embedded: true}}
