@@ -49,6 +49,7 @@ from harness.contract.program import (
     to_json,
 )
 from harness.drive.executed import activities
+from scenarios.reference.noop import ReferenceNoop
 from scenarios.reference.workflow import ReferenceSaga
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
@@ -516,7 +517,7 @@ async def test_a_versioned_worker_serves_its_version(engine: Platform) -> None:
 
 
 async def test_every_history_replays(platform: Platform) -> None:
-    replayer = Replayer(workflows=[ReferenceSaga], namespace="ns-alpha")
+    replayer = Replayer(workflows=[ReferenceSaga, ReferenceNoop], namespace="ns-alpha")
     replayed = 0
     async for run in platform.client.list_workflows("ExecutionStatus != 'Running'"):
         history = await platform.client.get_workflow_handle(
