@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import HarnessError
-from harness.journal.manifest import read_manifest
+from harness.journal.manifest import DRAFT, JOURNAL, MANIFEST, read_manifest
 from harness.journal.read import Journal, read_trial
 from harness.run.request import Request
 
@@ -27,9 +27,10 @@ def said_as_driven(name: str, request: Request) -> Request:
 
 
 def kept_trial(name: str, request: Request, folder: Path) -> Journal | None:
-    """The complete trial of the same drive in a mutant's folder, or none: then the folder is gone.
+    """The complete trial of the same drive in a mutant's folder, or none.
 
-    A trial that was cut off, edited or driven otherwise is none.
+    A trial that was cut off, edited or driven otherwise is none, and is removed. A folder that is
+    no trial is left as it is.
     """
     try:
         manifest = read_manifest(folder)
@@ -39,7 +40,8 @@ def kept_trial(name: str, request: Request, folder: Path) -> Journal | None:
         journal = None
     if journal is not None and journal.complete:
         return journal
-    shutil.rmtree(folder, ignore_errors=True)
+    if any((folder / name).exists() for name in (MANIFEST, DRAFT, JOURNAL)):
+        shutil.rmtree(folder, ignore_errors=True)
     return None
 
 

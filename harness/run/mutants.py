@@ -140,14 +140,12 @@ async def _cluster(run: Run, folder: Path, registry: Registry, children: Childre
 
 def _make(folder: Path, *, goes_on: bool) -> None:
     try:
-        if goes_on:
-            shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
+        if folder.exists() and not goes_on:
             raise UsageError(
                 f"{folder.parent}: holds the trials of mutants already; give --out a new folder, "
                 "or go on with them by --resume"
             )
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=goes_on)
     except OSError as error:
         raise UnavailableError(
             f"{folder}: {error.strerror}; the mutants' trials go there, "

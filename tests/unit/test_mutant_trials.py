@@ -152,3 +152,11 @@ def test_a_trial_begins_with_what_it_takes_over(tmp_path: Path) -> None:
 
 def test_whole_profiles_do_not_share_the_cores() -> None:
     assert jobs_by_cores(whole=True) < jobs_by_cores(whole=False)
+
+
+def test_a_folder_that_is_no_trial_is_left_alone(tmp_path: Path) -> None:
+    own = tmp_path / NAME / "notes.txt"
+    own.parent.mkdir()
+    own.write_text("mine")
+    assert kept_trial(NAME, request(), own.parent) is None
+    assert own.read_text() == "mine"
