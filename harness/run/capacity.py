@@ -8,32 +8,30 @@ has ended. It is judged as soon as it is over, by the very function with which t
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
-
-import msgspec
+from typing import Final, cast
 
 from harness.checks.capacity.knee import Tried, interval_of
 from harness.checks.capacity.searched import vote
 from harness.checks.capacity.steps import Judged, judge_step
 from harness.errors import DriveError, TargetGone, UnavailableError, UsageError
 from harness.journal.manifest import JOURNAL
+from harness.journal.read import read_segment
 from harness.journal.records import LoadRun, Search, Step, now
 from harness.load.settings import Settings
 from harness.load.shape_text import shape_of
 from harness.load.workload import WORKLOADS
 from harness.platform.child import Children
 from harness.platform.platform import Platform
+from harness.run.beside import beside
 from harness.run.conduct import Ended, conduct, timed
-from harness.run.load import Arrivals, generate, settings_of
-from harness.run.prepare import engine_plan, prepare, tenant_plans
+from harness.run.load import Arrivals, allowed_per_s, generate, set_up, settings_of
+from harness.run.prepare import start_hosting
 from harness.run.request import Request
-from harness.run.roles import roles_sampled
+from harness.run.roles import sample_roles
 from harness.run.search import Bounds, Ending, Purpose, Try, next_try
-from harness.run.serve import start_parts
 from harness.trial import Trial
 
 JUDGED: Final = frozenset({"SLO-START-1", "SLO-REL-1"})  # the service levels that a step judges
@@ -84,14 +82,10 @@ def capacity(request: Request, asked: Capacity) -> Ended:
     bounds = bounds_of(request, asked)
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
-        request.progress("starting the platform")
-        with timed(platform, "set-up: engine, doubles, worker, exporter"):
-            await asyncio.gather(platform.start_engine(), platform.start_doubles())
-            await prepare(platform, children)
-            await start_parts(platform, [GROUP])
+        await set_up(request, platform, children, [GROUP])
         steps = _Steps(request, asked, platform, trial, children)
         with timed(platform, "capacity: all steps"):
-            async with roles_sampled(platform, children):
+            async with beside(sample_roles(platform, children)):
                 if len(asked.workers) == 1:
                     await _add_workers(platform, 1, asked.workers[0])
                     await steps.search(asked.workers[0], bounds, asked.budget_s)
@@ -121,19 +115,14 @@ async def _add_workers(platform: Platform, running: int, wanted: int) -> None:
 
 def bounds_of(request: Request, asked: Capacity) -> Bounds:
     """The bounds of the search; raises `UsageError` for what cannot be searched."""
-    limit = request.target.allow.load
-    if limit is None:
-        raise UsageError(
-            "the target does not allow load; allow it in the target file with "
-            "`allow: {load: {max_rate_per_s: N}}`"
-        )
-    most = limit.max_rate_per_s if asked.most_per_s is None else asked.most_per_s
+    allowed = allowed_per_s(request.target)
+    most = allowed if asked.most_per_s is None else asked.most_per_s
     problems = [
         *_outside("--budget", asked.budget_s, 1.0, MOST_BUDGET_S, "seconds"),
         *_outside("--resolution", asked.resolution * 100, 1.0, 100.0, "per cent"),
         *_outside("--repeats", asked.repeats, 1, MOST_REPEATS, "steps"),
-        *_outside("--start", asked.start_per_s, LEAST_PER_S, limit.max_rate_per_s, "a second"),
-        *_outside("--max-rate", most, LEAST_PER_S, limit.max_rate_per_s, "a second"),
+        *_outside("--start", asked.start_per_s, LEAST_PER_S, allowed, "a second"),
+        *_outside("--max-rate", most, LEAST_PER_S, allowed, "a second"),
     ]
     if any("a second" in problem for problem in problems):
         problems.append("the target's max_rate_per_s bounds both rates")
@@ -289,16 +278,8 @@ class _Steps:
         within_s = min(MOST_DRAIN_S, left_s)
         if within_s <= 0:
             return False
-        ask = {
-            "engine": engine_plan(self._request.target, self._platform.address),
-            "tenants": tenant_plans(self._platform),
-            "within_s": within_s,
-        }
-        path = self._platform.folder / "drained.json"
-        path.write_bytes(msgspec.json.encode(ask))
         self._request.progress("waiting for the end of what is still open")
-        command = [sys.executable, "-m", "harness.drive.drained", str(path)]
-        child = await self._children.start("drained", command)
+        child = await start_hosting(self._platform, self._children, "drained", within_s=within_s)
         if await child.wait(within_s + 10) is None:
             await child.kill()
         return NOTHING_OPEN in child.lines
@@ -358,13 +339,9 @@ class _Steps:
 
 def _parts(trial: Trial, session: int) -> list[LoadRun]:
     """The generator's records of one of its runs."""
-    names: Iterable[str] = ("load.jsonl",) if session == 1 else (f"load-{session}.jsonl",)
-    return [
-        msgspec.json.decode(line, type=LoadRun)
-        for name in names
-        for line in (trial.folder / JOURNAL / name).read_bytes().splitlines()
-        if line.startswith(b'{"kind":"load"')
-    ]
+    name = "load.jsonl" if session == 1 else f"load-{session}.jsonl"
+    found = read_segment(trial.folder / JOURNAL / name, complete=False).get(LoadRun, [])
+    return cast("list[LoadRun]", found)
 
 
 def _short(judged: Judged) -> str:

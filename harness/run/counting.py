@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator
 from typing import Final
 
-import msgspec
 import psutil
 
 from harness.errors import DriveError, UsageError
 from harness.journal.records import BYPASSING, IDLE, UNDER_LOAD, Gauge, now
 from harness.platform.child import Children
 from harness.platform.platform import Platform
+from harness.run.beside import beside
 from harness.run.conduct import timed
-from harness.run.prepare import engine_plan, tenant_plans
+from harness.run.prepare import start_hosting
 from harness.trial import Trial
 
 MOST_WEIGHED: Final = 1000  # workflows of a load
@@ -65,15 +64,13 @@ async def counted_load(platform: Platform) -> AsyncIterator[None]:
         yield
         return
     platform.counted_as(UNDER_LOAD)
-    looking = asyncio.create_task(_look(platform))
     try:
-        yield
-        await asyncio.sleep(SETTLES_S)
-        if not platform.counts:
-            raise DriveError("the counting proxy ended during the load; see logs/counting.log")
+        async with beside(_look(platform)):
+            yield
+            await asyncio.sleep(SETTLES_S)
+            if not platform.counts:
+                raise DriveError("the counting proxy ended during the load; see logs/counting.log")
     finally:
-        looking.cancel()
-        await asyncio.wait({looking})
         platform.counted_as("")
 
 
@@ -121,19 +118,15 @@ def _connected(process: psutil.Process, host: str, port: int) -> bool:
 
 async def weigh(platform: Platform, trial: Trial, children: Children) -> None:
     """Record what the engine keeps of the workflows of a load; without it nothing is concluded."""
-    ask = {
-        "engine": engine_plan(platform.target, platform.address),
-        "tenants": tenant_plans(platform),
-        "trial": str(trial.folder.resolve()),
-        "trial_id": trial.id,
-        "most": MOST_WEIGHED,
-        "within_s": WEIGHED_WITHIN_S,
-    }
-    path = platform.folder / "weigh.json"
-    path.write_bytes(msgspec.json.encode(ask))
     with timed(platform, "what the engine keeps of the workflows"):
-        child = await children.start(
-            "weigh", [sys.executable, "-m", "harness.drive.weigh", str(path)]
+        child = await start_hosting(
+            platform,
+            children,
+            "weigh",
+            trial=str(trial.folder.resolve()),
+            trial_id=trial.id,
+            most=MOST_WEIGHED,
+            within_s=WEIGHED_WITHIN_S,
         )
         if await child.wait(WEIGHED_WITHIN_S + 10) is None:
             await child.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from harness.run.prepare import prepare
 from harness.run.request import Request
 from harness.run.serve import start_parts
 from harness.run.usage import usage_sampled
-from harness.target.model import Tls
+from harness.target.model import Target, Tls
 from harness.trial import Trial
 
 DEFAULT_RATE_PER_S: Final = 5.0
@@ -52,25 +52,47 @@ class Arrivals:
     idle_s: float | None = None
 
 
+def allowed_per_s(target: Target) -> float:
+    """The highest rate that a target allows; raises `UsageError` for one that allows no load."""
+    if target.allow.load is None:
+        raise UsageError(
+            "the target does not allow load; allow it in the target file with "
+            "`allow: {load: {max_rate_per_s: N}}`"
+        )
+    return target.allow.load.max_rate_per_s
+
+
+async def set_up(
+    request: Request,
+    platform: Platform,
+    children: Children,
+    groups: Iterable[str],
+    *,
+    counted: bool = False,
+) -> None:
+    """Start the platform with the workers of these groups, behind the counting proxy or without."""
+    request.progress("starting the platform")
+    with timed(platform, "set-up: engine, doubles, workers, exporter"):
+        await asyncio.gather(platform.start_engine(), platform.start_doubles())
+        await prepare(platform, children)
+        if counted:
+            await platform.start_counting()
+        await start_parts(platform, list(dict.fromkeys(groups)))
+
+
 def load(request: Request, arrivals: Arrivals) -> Ended:
     """One load trial, sealed.
 
     Raises `UsageError` for arrivals that cannot be, and for a shape whose peak the target does not
     allow.
     """
-    limit = request.target.allow.load
-    if limit is None:
-        raise UsageError(
-            "the target does not allow load; allow it in the target file with "
-            "`allow: {load: {max_rate_per_s: N}}`"
-        )
     shape = shape_of(
         arrivals.shape,
         arrivals.rate_per_s,
         arrivals.duration_s,
         default_rate_per_s=DEFAULT_RATE_PER_S,
         default_duration_s=DEFAULT_DURATION_S,
-        allowed_per_s=limit.max_rate_per_s,
+        allowed_per_s=allowed_per_s(request.target),
     )
     if arrivals.workload not in WORKLOADS:
         raise UsageError(
@@ -87,13 +109,7 @@ def load(request: Request, arrivals: Arrivals) -> Ended:
     alone_s = idle_s(arrivals.idle_s, shape.duration_s)
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
-        request.progress("starting the platform")
-        with timed(platform, "set-up: engine, doubles, worker, exporter"):
-            await asyncio.gather(platform.start_engine(), platform.start_doubles())
-            await prepare(platform, children)
-            if arrivals.counted:
-                await platform.start_counting()
-            await start_parts(platform, ["calm"])
+        await set_up(request, platform, children, ["calm"], counted=arrivals.counted)
         if arrivals.workload == NOOP and NOOP in platform.lacks:
             raise UsageError(
                 "the worker lacks the capability noop, which workload noop needs; give another "

@@ -27,10 +27,16 @@ from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.run.conduct import Ended, conduct, timed
 from harness.run.counting import weigh
-from harness.run.load import Arrivals, complaint, end_of, settings_of, start_generator
-from harness.run.prepare import prepare
+from harness.run.load import (
+    Arrivals,
+    allowed_per_s,
+    complaint,
+    end_of,
+    set_up,
+    settings_of,
+    start_generator,
+)
 from harness.run.request import Request
-from harness.run.serve import start_parts
 from harness.run.usage import usage_sampled
 from harness.trial import Trial
 
@@ -66,11 +72,7 @@ def neighbours(request: Request, arrivals: Arrivals, noise: Noise) -> Ended:
     groups = _groups(request)
 
     async def arm(platform: Platform, trial: Trial, children: Children) -> dict[str, str]:
-        request.progress("starting the platform")
-        with timed(platform, "set-up: engine, doubles, workers, exporter"):
-            await asyncio.gather(platform.start_engine(), platform.start_doubles())
-            await prepare(platform, children)
-            await start_parts(platform, list(dict.fromkeys(groups)))
+        await set_up(request, platform, children, groups)
         victim, flooding = (each.name for each in request.target.tenants[:2])
 
         def settings(tenant: str, group: str) -> Settings:
@@ -103,12 +105,7 @@ def planned(
     request: Request, arrivals: Arrivals, noise: Noise
 ) -> tuple[AnyShape, FloodPlan, float]:
     """The victim's shape, the flood, and when its first block begins, s after the first arrival."""
-    limit = request.target.allow.load
-    if limit is None:
-        raise UsageError(
-            "the target does not allow load; allow it in the target file with "
-            "`allow: {load: {max_rate_per_s: N}}`"
-        )
+    most_per_s = allowed_per_s(request.target)
     if arrivals.shape != "constant" or arrivals.processes > 1 or arrivals.volume:
         raise UsageError(
             "workload neighbours: the victim's rate is constant and sent by one process: leave out "
@@ -120,9 +117,9 @@ def planned(
         arrivals.duration_s,
         default_rate_per_s=DEFAULT_RATE_PER_S,
         default_duration_s=DEFAULT_DURATION_S,
-        allowed_per_s=limit.max_rate_per_s,
+        allowed_per_s=most_per_s,
     )
-    victim_per_s, allowed_per_s = shape.nominal_per_s, limit.max_rate_per_s
+    victim_per_s = shape.nominal_per_s
     if not LEAST_PAIRS <= noise.pairs <= MOST_PAIRS:
         raise UsageError(
             f"--pairs {noise.pairs}: give {LEAST_PAIRS} to {MOST_PAIRS}; with fewer no ratio of "
@@ -130,11 +127,11 @@ def planned(
         )
     rate_per_s = noise.rate_per_s
     if rate_per_s is None:
-        rate_per_s = min(TIMES_MORE * victim_per_s, allowed_per_s - victim_per_s)
-    if rate_per_s <= 0 or rate_per_s + victim_per_s > allowed_per_s:
+        rate_per_s = min(TIMES_MORE * victim_per_s, most_per_s - victim_per_s)
+    if rate_per_s <= 0 or rate_per_s + victim_per_s > most_per_s:
         raise UsageError(
             f"--flood-rate {rate_per_s:g} and --rate {victim_per_s:g}: together they may be up to "
-            f"the target's allow.load.max_rate_per_s of {allowed_per_s:g}, and both above 0"
+            f"the target's allow.load.max_rate_per_s of {most_per_s:g}, and both above 0"
         )
     warmup_s = min(10.0, shape.duration_s / 10)
     block_s = (shape.duration_s - warmup_s - _TAIL_S) / (2 * noise.pairs)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import msgspec
 
 from harness.drive.plan import EnginePlan, TenantPlan
 from harness.groups import GROUPS
 from harness.journal.records import Part, Subject, now
-from harness.platform.child import Children
+from harness.platform.child import Child, Children
 from harness.platform.platform import Platform
 from harness.target.model import Target
 
@@ -59,17 +60,21 @@ def record_platform(platform: Platform, version: str) -> None:
         platform.record(Part(**now(), subject=Subject.PDP, ours=False, name=url))
 
 
-async def prepare(platform: Platform, children: Children) -> None:
-    """Register namespaces where the engine is embedded; raises `UnavailableError` otherwise."""
+async def start_hosting(platform: Platform, children: Children, what: str, **more: Any) -> Child:
+    """Start `harness.drive.WHAT`, which hosts the SDK, with engine, tenants, and `more`."""
     ask = {
         "engine": engine_plan(platform.target, platform.address),
         "tenants": tenant_plans(platform),
+        **more,
     }
-    path = platform.folder / "prepare.json"
+    path = platform.folder / f"{what}.json"
     path.write_bytes(msgspec.json.encode(ask))
-    child = await children.start(
-        "prepare", [sys.executable, "-m", "harness.drive.prepare", str(path)]
-    )
+    return await children.start(what, [sys.executable, "-m", f"harness.drive.{what}", str(path)])
+
+
+async def prepare(platform: Platform, children: Children) -> None:
+    """Register namespaces where the engine is embedded; raises `UnavailableError` otherwise."""
+    child = await start_hosting(platform, children, "prepare")
     told = await child.ready(PREPARED_WITHIN_S, "the engine cannot be prepared")
     record_platform(platform, msgspec.json.decode(told, type=dict[str, str])["version"])
     await child.wait(5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from typing import Final
 
 import psutil
@@ -22,18 +21,8 @@ GENERATOR: Final = "generator"
 _ROLES: Final = {"load": GENERATOR}  # the names that are not the role's
 
 
-@contextlib.asynccontextmanager
-async def roles_sampled(platform: Platform, children: Children) -> AsyncIterator[None]:
-    """Record the CPU time of each role of our children, each second, until the end."""
-    sampling = asyncio.create_task(_sample(platform, children))
-    try:
-        yield
-    finally:
-        sampling.cancel()
-        await asyncio.wait({sampling})
-
-
-async def _sample(platform: Platform, children: Children) -> None:
+async def sample_roles(platform: Platform, children: Children) -> None:
+    """Record the CPU time of each role of our children, each second, for ever."""
     while True:
         pids = [(_role(child.role), child.pid) for child in children.alive]
         found = await asyncio.to_thread(_used, pids)

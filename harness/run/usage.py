@@ -11,6 +11,7 @@ import psutil
 
 from harness.journal.records import WORKER_CPU_S, WORKER_RSS_BYTES, Gauge, now
 from harness.platform.platform import Platform
+from harness.run.beside import beside
 
 EVERY_S: Final = 1.0
 
@@ -21,13 +22,9 @@ async def usage_sampled(platform: Platform) -> AsyncIterator[None]:
 
     Of workers that others start nothing is recorded, nor where the kernel does not tell.
     """
-    sampling = asyncio.create_task(_sample(platform))
-    try:
+    async with beside(_sample(platform)):
         yield
         await asyncio.to_thread(_record, platform)
-    finally:
-        sampling.cancel()
-        await asyncio.wait({sampling})
 
 
 async def _sample(platform: Platform) -> None:
