@@ -96,6 +96,17 @@ class Place:
         return str(path)
 
 
+@contextmanager
+def clean_place(folder: Path, gone_within_s: float = 3.0) -> Iterator[Place]:
+    """A place of which nothing may be left soon after; what is, is ended, and fails the test."""
+    made = Place(folder)
+    yield made
+    left = made.await_nothing_left(gone_within_s)
+    for each in left:
+        kill(int(each.split()[0]))
+    assert left == []
+
+
 @dataclass
 class Supervisor:
     """A running command and what its registry file says it has started."""

@@ -12,7 +12,7 @@ from harness.checks.capacity.knee import StepOutcome
 from harness.journal.manifest import INTERRUPTED
 from harness.journal.read import read_trial
 from harness.journal.records import CPU_S, MACHINE, Gauge, LoadRun, Search, Step
-from tests.real.commands import Place, kill
+from tests.real.commands import Place, clean_place
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 STEP_S = 120.0
@@ -20,12 +20,8 @@ STEP_S = 120.0
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    made = Place(tmp_path_factory.mktemp("capacity"))
-    yield made
-    left = made.await_nothing_left(3)
-    for each in left:
-        kill(int(each.split()[0]))
-    assert left == []
+    with clean_place(tmp_path_factory.mktemp("capacity")) as made:
+        yield made
 
 
 def test_a_search_within_its_budget_says_what_it_could_not_decide(place: Place) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.commands import Place, kill, manifest
+from tests.real.commands import Place, clean_place, manifest
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 ONE_PAIR = ("compare", "--interleave", "1", "--rate", "3", "--duration", "3")
@@ -18,12 +18,8 @@ GONE_WITHIN_S = 5
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
-    yield made
-    left = made.await_nothing_left(GONE_WITHIN_S)
-    for each in left:
-        kill(int(each.split()[0]))
-    assert left == []
+    with clean_place(tmp_path, gone_within_s=GONE_WITHIN_S) as made:
+        yield made
 
 
 def test_a_pair_of_runs_shows_the_slower_one_and_never_fails_the_gate(place: Place) -> None:

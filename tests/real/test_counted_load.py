@@ -17,7 +17,7 @@ from harness.checks.verdict import Verdict, judge
 from harness.journal.read import Journal, read_trial
 from harness.journal.records import BYPASSING, UNDER_LOAD, Gauge, Stored, Subject, Traffic
 from harness.outcome import Outcome
-from tests.real.commands import PATIENCE_S, ROOT, Place, kill
+from tests.real.commands import PATIENCE_S, ROOT, Place, clean_place
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 TARGET = f"""\
@@ -34,12 +34,8 @@ declared: {{horizon_s: 5, history_storage_gb: 20}}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    made = Place(tmp_path_factory.mktemp("counted"))
-    yield made
-    left = made.await_nothing_left(3)
-    for each in left:
-        kill(int(each.split()[0]))
-    assert left == []
+    with clean_place(tmp_path_factory.mktemp("counted")) as made:
+        yield made
 
 
 def judged(journal: Journal) -> dict[str, Verdict]:

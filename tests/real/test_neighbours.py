@@ -12,7 +12,7 @@ import pytest
 from harness.journal.read import read_trial
 from harness.journal.records import Block, Executed, Flood, LoadRun, Process
 from harness.load.samples import SampleOutcome, read_samples
-from tests.real.commands import Place, kill, manifest
+from tests.real.commands import Place, clean_place, manifest
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 FLOODED = ("load", "--workload", "neighbours", "--pairs", "6", "--rate", "2", "--flood-rate", "20")
@@ -20,12 +20,8 @@ FLOODED = ("load", "--workload", "neighbours", "--pairs", "6", "--rate", "2", "-
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
-    yield made
-    left = made.await_nothing_left(3)
-    for each in left:
-        kill(int(each.split()[0]))
-    assert left == []
+    with clean_place(tmp_path) as made:
+        yield made
 
 
 def test_every_call_of_the_flood_lies_in_a_noisy_block(place: Place) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.journal.read import read_trial
 from harness.journal.records import DRAWN, Executed, Gauge
-from tests.real.commands import ROOT, Place, kill
+from tests.real.commands import ROOT, Place, clean_place
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 LACKING = "from scenarios.reference.worker import Parts, main; main(Parts(lacks=('noop',)))"
@@ -26,12 +26,8 @@ allow: {{load: {{max_rate_per_s: 100}}}}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    made = Place(tmp_path_factory.mktemp("noops"))
-    yield made
-    left = made.await_nothing_left(3)
-    for each in left:
-        kill(int(each.split()[0]))
-    assert left == []
+    with clean_place(tmp_path_factory.mktemp("noops")) as made:
+        yield made
 
 
 def test_each_kind_is_timed(place: Place) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.real.commands import Place, ended, kill, lives, manifest
+from tests.real.commands import Place, clean_place, ended, kill, lives, manifest
 
 pytestmark = pytest.mark.real
 GONE_WITHIN_S = 3.0
@@ -20,12 +20,8 @@ DRIVING = "driving"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
-    yield made
-    left = made.await_nothing_left(GONE_WITHIN_S)
-    for each in left:
-        kill(int(each.split()[0]))
-    assert left == []
+    with clean_place(tmp_path) as made:
+        yield made
 
 
 def test_sigkill_of_the_harness_leaves_no_process_and_the_next_run_is_clean(place: Place) -> None:

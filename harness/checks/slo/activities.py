@@ -45,6 +45,15 @@ class Histories:
     drawn: int
     read: int
 
+    @classmethod
+    def of(cls, evidence: Evidence) -> Histories:
+        """Those of a trial."""
+        return cls(
+            executed=evidence.of(Executed),
+            drawn=round(sum(each.value for each in evidence.of(Gauge) if each.name == DRAWN)),
+            read=len({(each.tenant, each.root) for each in evidence.of(Stored)}),
+        )
+
 
 def activity_latency(evidence: Evidence) -> Finding:
     """'Workflow Execution Latency p95: ≤ 100ms for workflow start, ≤ 50ms for activity execution'.
@@ -53,11 +62,7 @@ def activity_latency(evidence: Evidence) -> Finding:
     measured is the parameter `activity_execution_sli`. One that was tried again or did not complete
     took for ever. The warm-up is cut. Local and eager activities are shown beside it.
     """
-    histories = Histories(
-        executed=evidence.of(Executed),
-        drawn=round(sum(each.value for each in evidence.of(Gauge) if each.name == DRAWN)),
-        read=len({(each.tenant, each.root) for each in evidence.of(Stored)}),
-    )
+    histories = Histories.of(evidence)
     return worst_of_runs(
         evidence,
         (ORDINARY, LOCAL, EAGER),

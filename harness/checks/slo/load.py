@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.checks.check import Evidence, Finding, Witness, inconclusive
+from harness.checks.histories.remember import remembered
 from harness.checks.slo.telling import ordered
 from harness.errors import EvidenceError
 from harness.journal.records import LoadRun
@@ -133,9 +134,16 @@ def worst_of_runs(
 
 def fit_load(parts: Sequence[LoadRun], evidence: Evidence) -> Load:
     """A load run of its parts' records; `Unfit` for one that cannot be judged."""
-    whole = whole_run(parts, lambda each: evidence.raw(each.samples, each.sha256))
+    whole = _whole(evidence, parts[0].session)
     load = Load(run=whole.run, samples=complete(whole), figures=generator(whole.run))
     return punctual(load, evidence.parameters)
+
+
+@remembered(LoadRun)
+def _whole(evidence: Evidence, session: int) -> WholeRun:
+    """The run of this number, its samples decoded once for all checks."""
+    runs = {parts[0].session: parts for parts in sessions(evidence.of(LoadRun))}
+    return whole_run(runs[session], lambda each: evidence.raw(each.samples, each.sha256))
 
 
 def complete(whole: WholeRun) -> Samples:

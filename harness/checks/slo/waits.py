@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.checks.check import Evidence, Finding, Witness, inconclusive
+from harness.checks.slo.activities import Histories
 from harness.checks.slo.latency import Limit, Measured, judge_measured
 from harness.checks.slo.load import NEVER, Unfit
 from harness.checks.slo.noise import SETTLES, Neighbours
 from harness.checks.slo.telling import more, said
-from harness.journal.records import DRAWN, Block, Executed, Gauge, Stored
+from harness.journal.records import Block, Executed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,19 +46,18 @@ class Waits:
     @classmethod
     def of(cls, seen: Neighbours, evidence: Evidence) -> Waits:
         """Those of the histories that were read; `Unfit` if not all that were to be are."""
-        drawn = round(sum(each.value for each in evidence.of(Gauge) if each.name == DRAWN))
-        read = len({each.root for each in evidence.of(Stored)})
-        if not drawn or read < drawn:
+        histories = Histories.of(evidence)
+        if not histories.drawn or histories.read < histories.drawn:
             raise Unfit(
-                f"the waits of activities were not measured: of {drawn} sagas the histories were "
-                f"to be read, and those of {read} could be"
+                f"the waits of activities were not measured: of {histories.drawn} sagas the "
+                f"histories were to be read, and those of {histories.read} could be"
             )
         samples = seen.load.samples
         rows = {samples.origin.workflow_id(index): row for row, index in enumerate(samples.index)}
         cut = seen.load.cut
         found = [
             _wait(each, samples.answered_ns[rows[each.root]], bool(cut[rows[each.root]]))
-            for each in evidence.of(Executed)
+            for each in histories.executed
             if each.root in rows and each.workflow_id == each.root and not each.local
         ]
         return cls(seen=seen, waits=sorted(found, key=lambda wait: wait.at_ns))
