@@ -520,9 +520,9 @@ def _replay(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     parser.add_argument(
         "--namespace",
-        default="default",
+        default="",
         metavar="NAME",
-        help="of histories that do not know theirs (default: default)",
+        help="of histories that do not know theirs (default: default, and then it is not compared)",
     )
     parser.add_argument(
         "--mode",

@@ -8,6 +8,7 @@ import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,10 +53,13 @@ def _asked(options: argparse.Namespace) -> Asked:
         raise UsageError("--format sarif: findings with file and line come with --workflows alone")
     return Asked(
         histories=options.histories,
-        entries=tuple(find(options.histories)),
+        entries=tuple(
+            replace(entry, namespace=entry.namespace or options.namespace)
+            for entry in find(options.histories)
+        ),
         command=_command(options.worker),
         workflows=options.workflows,
-        namespace=options.namespace,
+        namespace=options.namespace or "default",
         cwd=_folder(options.cwd),
         modes=MODES if options.mode == "both" else (options.mode,),
         at_once=int(_above_zero("--at-once", options.at_once)),

@@ -15,35 +15,13 @@ from typing import Any, Final
 from harness.journal.records import Difference
 from harness.replay.capture import Command
 from harness.replay.decoded import PATCHES, as_text, failure_of, mapped, seconds, short, values
+from harness.replay.own import Own
 from harness.replay.verdicts import ERROR, INFO
 
 LOCAL_ACTIVITY: Final = "core_local_activity"
 MARKERS: Final = frozenset({LOCAL_ACTIVITY, "core_patch"})
 
 Read = Callable[[Any, "Own"], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """The run's own task queue, type and namespace, which an unset attribute stands for.
-
-    A replayer runs the code on a queue and in a namespace of its own: a command that names those
-    (`replayed_…`) means the run's own. An empty namespace is not known, and not compared.
-    """
-
-    task_queue: str
-    workflow_type: str
-    namespace: str
-    replayed_task_queue: str = ""
-    replayed_namespace: str = ""
-
-    def queue_of(self, named: str) -> str:
-        """The task queue that a command means."""
-        return self.task_queue if named in ("", self.replayed_task_queue) else named
-
-    def namespace_of(self, named: str) -> str:
-        """The namespace that a command means."""
-        return self.namespace if named in ("", self.replayed_namespace) else named
 
 
 @dataclass(frozen=True, slots=True)

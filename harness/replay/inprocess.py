@@ -20,7 +20,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from harness.errors import UnavailableError
 from harness.journal.records import Difference, Ending
 from harness.replay.capture import Captured, CapturingRunner
-from harness.replay.compare import Own, compare, unknown_kinds
+from harness.replay.compare import compare, unknown_kinds
+from harness.replay.own import Own
 from harness.replay.verdicts import ERROR
 
 NOTHING: Final = Captured("", "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import sys
 import uuid
@@ -58,12 +59,16 @@ NAMESPACE = "alpha"
 
 @asynccontextmanager
 async def served(
-    *workflows: type, queue: str = "sagas", activities: Sequence[Any] = (), **options: Any
+    *workflows: type,
+    queue: str = "sagas",
+    activities: Sequence[Any] = (),
+    namespace: str = NAMESPACE,
+    **options: Any,
 ) -> AsyncIterator[Matching]:
     """A frontend with an unmodified worker before it."""
     matching = Matching()
     frontend = Frontend(matching)
-    client = await Client.connect(await frontend.open(), namespace=NAMESPACE)
+    client = await Client.connect(await frontend.open(), namespace=namespace)
     worker = Worker(client, task_queue=queue, workflows=workflows, activities=activities, **options)
     try:
         async with worker:
@@ -375,10 +380,11 @@ async def exported(client: Client, folder: Path, workflow_id: str, run_id: str) 
 
 
 @asynccontextmanager
-async def rich_worker(version: rich.Version) -> AsyncIterator[Matching]:
+async def rich_worker(version: rich.Version, namespace: str = NAMESPACE) -> AsyncIterator[Matching]:
     async with served(
-        rich.rich(version), rich.Child, queue="rich", activities=rich.ACTIVITIES
-    ) as matching:
+        rich.rich(version), rich.Child, queue="rich", activities=rich.ACTIVITIES,
+        namespace=namespace,
+    ) as matching:  # fmt: skip
         yield matching
 
 
@@ -421,6 +427,26 @@ async def test_each_change_in_a_run_with_everything_is_found(
             verdict = await play(matching, rich_histories[0], mode)
             assert verdict.outcome is Outcome.FAIL
             assert attribute in red(verdict)
+
+
+@pytest.mark.parametrize(
+    ("known", "differing"),
+    [("", []), ("of-yore", []), ("another", ["namespace"] * 3)],
+    ids=["not known", "as recorded", "another"],
+)
+async def test_the_namespace_of_children_is_the_run_s_own_where_that_is_known(
+    rich_histories: list[History], tmp_path: Path, known: str, differing: list[str]
+) -> None:
+    """A history from a folder is served in a namespace of ours, which then stands for its own."""
+    first = rich_histories[0].entry
+    path = tmp_path / first.name
+    events = json.loads(first.path.read_text().replace(NAMESPACE, "of-yore"))
+    path.write_text(json.dumps(events))
+    given = read(dataclasses.replace(first, path=path, namespace=known))
+    served_as = known or NAMESPACE
+    async with rich_worker(rich.Version(), namespace=served_as) as matching:
+        verdict = await play(matching, given, "warm")
+    assert [each.rpartition(".")[2] for each in red(verdict)] == differing
 
 
 async def test_a_local_activity_that_answers_otherwise_is_no_difference(

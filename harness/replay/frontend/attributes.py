@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness.replay.decoded import PATCHES, mapped, seconds, values
+from harness.replay.own import Own
 from harness.replay.verdicts import ERROR, INFO
 
 OUTSIDE: Final = "outside"  # of the outside world, or of chance: a new run may have another
 Read = Callable[[Any, "Own"], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """The run's own task queue, type and namespace, which an unset attribute stands for."""
-
-    task_queue: str
-    workflow_type: str
-    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +111,9 @@ QUEUE: Final = Attribute(
 )
 NAMESPACE: Final = Attribute(
     "namespace",
-    lambda c, own: c.namespace or own.namespace,
+    lambda c, own: own.namespace_of(c.namespace),
     lambda e, own: e.namespace or own.namespace,
+    only_if_said=True,
 )
 RETRY: Final = Attribute("retry_policy", retry_of, retry_of, INFO, only_if_said=True)
 # tracers put what differs from call to call here

@@ -15,9 +15,10 @@ from temporalio.api.update.v1 import Acceptance, Rejection, Response
 from harness.journal.records import Difference
 from harness.replay.decoded import PATCHES, as_text, opaque, short
 from harness.replay.frontend import markers
-from harness.replay.frontend.attributes import Attribute, Own
+from harness.replay.frontend.attributes import Attribute
 from harness.replay.frontend.table import COMMANDS, MESSAGES, Row
 from harness.replay.frontend.tasks import Task, attributes_of, kind_of
+from harness.replay.own import Own
 from harness.replay.verdicts import ERROR, INFO
 
 _BODIES: Final = {each.DESCRIPTOR.full_name: each for each in (Acceptance, Rejection, Response)}

@@ -15,7 +15,6 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from harness.journal.records import Difference
-from harness.replay.frontend.attributes import Own
 from harness.replay.frontend.compare import (
     Compared,
     Known,
@@ -26,6 +25,7 @@ from harness.replay.frontend.compare import (
 from harness.replay.frontend.matching import Matching, NotAnswered, NotPolled, Offer
 from harness.replay.frontend.served import QUERY, Build, ServedRun
 from harness.replay.frontend.tasks import Task, beyond
+from harness.replay.own import Own
 from harness.replay.recorded import Recorded
 from harness.replay.verdicts import ERROR
 
@@ -84,7 +84,8 @@ class Course:
         self._own = Own(
             task_queue=recorded.task_queue,
             workflow_type=recorded.workflow_type,
-            namespace=namespace,
+            namespace=recorded.entry.namespace,
+            replayed_namespace=namespace,
         )
         self._run_id = ""
         self._sticky = ""
